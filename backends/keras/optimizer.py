@@ -15,6 +15,7 @@ import numpy as np
 
 from adamcore import axes
 from adamcore.adam import Adam as Core
+from adamcore.backends.decay_exclusions import KEY, DecayExclusions
 from adamcore.config import MOMENT_STORAGE
 from adamcore.dialects import dialect as dialect_named
 from adamcore.errors import AxisError, BackendError, HyperparameterError, StateError
@@ -93,7 +94,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
 
     If a gradient is None, Keras leaves the variable out of the step and warns; weights and moments stay as
     they are.  With ``clock="per-parameter"`` the clock of that variable does not advance either (rule F1).
-    ``exclude_from_weight_decay`` also works with ``decay="l2"``.
+    :meth:`exclude_from_weight_decay` also works with ``decay="l2"``.
 
     The first arguments are Keras', in Keras' order.  Every argument is an attribute as well, and what is
     assigned to it holds from the next step on; but a program that Keras has compiled (``jit_compile``, as
@@ -134,6 +135,9 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
     dialect = "keras.Adam"  #: the dialect of arguments that are not given
     adam: Core
     warns: bool | float  #: the argument check_numerics
+    exclusions = DecayExclusions()
+    excluded: frozenset[int] = frozenset()  #: positions of variables without decay, once it is built
+    compiled = False  #: True after a step of the kind that Keras compiles on JAX
 
     beta_1, beta_2, epsilon, eps_root = Setting(), Setting(), Setting(), Setting()
     weight_decay, momentum_decay, epsilon_rule = Setting(), Setting(), Setting()
@@ -180,15 +184,15 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
                 f"{', '.join(map(repr, RUNS_ON[:-1]))} or {RUNS_ON[-1]!r}; set KERAS_BACKEND before keras "
                 "is imported"
             )
-        for name in ("p_storage", *MOMENT_STORAGE):
-            policy = options.pop(name, "plain")
+        for storage in ("p_storage", *MOMENT_STORAGE):
+            policy = options.pop(storage, "plain")
             if policy != "plain":
-                kept = "what it keeps of parameters" if name == "p_storage" else "codes and scales"
+                kept = "what it keeps of parameters" if storage == "p_storage" else "codes and scales"
                 why = f"Keras' variables have no place for {kept}"
                 if policy == "stochastic":
                     why = "this optimizer draws no random bits"
                 raise BackendError(
-                    f"{name}={policy!r}: {why}; expected 'plain'; use adamcore.backends.torch or "
+                    f"{storage}={policy!r}: {why}; expected 'plain'; use adamcore.backends.torch or "
                     "adamcore.backends.jax"
                 )
         name_of_row = type(self).dialect if dialect is None else dialect
@@ -241,6 +245,7 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         """Make the moments, in the order and with the names of ``keras.optimizers.Adam``."""
         if self.built:
             return
+        self.excluded = self.exclusions.among(variables)
         super().build(variables)
         self._momentums, self._velocities = self.add_optimizer_variables(variables, ["momentum", "velocity"])
         if self.adam.amsgrad != "none":
@@ -253,6 +258,53 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
             self._mu_products = [self._scalar(v, "mu_product", wide, "ones") for v in each]
         if self.warns is not False:
             self.check_numerics(None if self.warns is True else self.warns).warn()
+
+    def exclude_from_weight_decay(
+        self, var_list: list[Any] | None = None, var_names: list[str] | None = None
+    ) -> None:
+        """Leave variables out of weight decay, beside those that earlier calls named.
+
+        A configuration has them, and so has a saved model.  Keras' own method replaces what was named before.
+
+        Args:
+            var_list: variables of the model.
+            var_names: regular expressions.  Each is searched for in the variables' names, as by Keras
+                (``"bias"``, ``"gamma"``); one that is in none of them is searched for in their paths, which
+                have the names of the layers (``"layer_norm"``).
+
+        Raises:
+            HyperparameterError: ``var_names`` is no list of regular expressions.
+            StateError: Keras has compiled a step (on JAX), which would go on without it.
+
+        Warns:
+            UserWarning: a name or a variable is none of those that are trained.  If the optimizer is not
+                built yet, the warning comes when it is.
+
+        Example:
+            >>> optimizer = AdamW(1e-3, weight_decay=0.1)
+            >>> optimizer.exclude_from_weight_decay(var_names=["bias", "layer_norm"])
+            >>> AdamW.from_config(optimizer.get_config()).exclusions.names
+            ('bias', 'layer_norm')
+        """
+        if self.compiled:
+            raise StateError(
+                "exclude_from_weight_decay: Keras has compiled a step, which would go on without this call: "
+                "expected one before the first step; save the model, load it, and call it then"
+            )
+        exclusions = self.exclusions.and_also(var_list, var_names)
+        if self.built:
+            self.excluded = exclusions.among(self._trainable_variables)
+        self.exclusions = exclusions
+
+    def _use_weight_decay(self, variable: Any) -> bool:
+        """Return whether a variable decays, as Keras' method of this name."""
+        return self._get_variable_index(variable) not in self.excluded
+
+    def stateless_apply(self, optimizer_variables: Any, grads: Any, trainable_variables: Any) -> Any:
+        """Return what a step makes of values, as Keras' method: Keras compiles it on JAX."""
+        stepped = super().stateless_apply(optimizer_variables, grads, trainable_variables)
+        self.compiled = True
+        return stepped
 
     def check_numerics(self, lr: float | None = None) -> NumericsReport:
         """Return what the dtypes would lose, as :meth:`adamcore.Adam.check_numerics`, of a built optimizer.
@@ -359,7 +411,21 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         """Return the configuration from which ``from_config`` makes the same optimizer."""
         own = {name: getattr(self.adam, field) for name, field in FIELDS.items()}
         warns = {} if self.warns is False else {"check_numerics": self.warns}
-        return {**super().get_config(), "dialect": self.dialect, **own, **warns}
+        return {
+            **super().get_config(),
+            "dialect": self.dialect,
+            **own,
+            **warns,
+            **self.exclusions.config(self._trainable_variables),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Adam:
+        """Return the optimizer of a configuration, and what it excludes from weight decay."""
+        rest = {key: value for key, value in config.items() if key != KEY}
+        optimizer: Adam = super().from_config(rest, custom_objects)
+        optimizer.exclusions = DecayExclusions.of_config(config)
+        return optimizer
 
 
 @keras.saving.register_keras_serializable(package="adamcore")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
 from adamcore.adam import Adam
 from adamcore.backends.checkpoints.request import Request
+from adamcore.backends.decay_exclusions import KEY, DecayExclusions, Named
 from adamcore.backends.io.dtypes import with_dtype
 from adamcore.backends.states.keras import warn_left_out
 from adamcore.backends.states.keras2_files import from_keras2
@@ -99,13 +101,32 @@ def read_keras(
             name: whole_number(x, f"clock of {name}")
             for name, x in zip(named, moments[kept * n :], strict=True)
         }
-    return from_flat(flat_of(named), "keras", dialect_name=row, hyper=numbers | dict(hyper or {}), t=t)
+    state = from_flat(flat_of(named), "keras", dialect_name=row, hyper=numbers | dict(hyper or {}), t=t)
+    return without_decay(state, saved.config, by_position)
+
+
+def without_decay(state: NamedState, config: Mapping[str, Any], by_position: bool) -> NamedState:
+    """Return the state with a weight decay of 0 for the variables that the configuration excludes.
+
+    Warns:
+        UserWarning: the variables have no names, or the configuration names none of them.
+    """
+    exclusions = DecayExclusions.of_config(config)
+    if by_position and exclusions != DecayExclusions():
+        warnings.warn(
+            f"{KEY} is left out: it names variables, and they have numbers here; give their paths (--names)",
+            stacklevel=4,
+        )
+        return state
+    if not state.adam.weight_decay:
+        return state
+    names = list(state.leaves)
+    excluded = exclusions.among([Named(name) for name in names])
+    return replace(state, special={names[i]: {"weight_decay": 0.0} for i in sorted(excluded)})
 
 
 def warn_schedule(schedule: Mapping[str, Any]) -> None:
     """Warn that the learning rate is a schedule, which no file holds as a number."""
-    import warnings
-
     warnings.warn(
         f"the learning rate is a schedule ({schedule.get('class_name')}), which is left out: give its number "
         "(hyper={'lr': ...}, --set lr=...)",

@@ -4,8 +4,8 @@ To compile a step takes a thousand times as long as to run it, and the steps of 
 and numbers alone.  So a step is traced, as ``jax.jit`` traces it.  If each of its operations on arrays is
 known to treat each element alone, the step is taken apart into the programs of its parameters, and one of the
 numbers that they share, such as the corrections of a clock.  In a program every number is an argument, and
-every array a vector of one of a few lengths.  Equal programs are compiled once, and run once for all
-parameters that have the same numbers.  A parameter without dimensions is an array of one element.
+every array a vector of one length.  Equal programs are compiled once, and run for all parameters that have
+the same numbers, laid end to end.  A parameter without dimensions is an array of one element.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from adamcore.conformance.candidates import compilations
+from adamcore.conformance.candidates.counting import counted, in_numpy
 from adamcore.conformance.candidates.pointwise import (
     Node,
     NotElementwise,
@@ -31,9 +33,9 @@ from adamcore.conformance.types import FloatArray
 if TYPE_CHECKING:
     from jax.extend.core import ClosedJaxpr, Primitive
 
-SHORT, LONG = 2**6, 2**18  #: elements of the vectors of most probes, and of others
+LENGTH = 2**10  #: elements of a vector
 
-Program = Callable[..., Sequence[Any]]  #: takes the length of its vectors, and then its arguments
+Program = Callable[..., Sequence[Any]]  #: takes its arguments, numbers and vectors
 Line = tuple["Primitive | None", str, tuple[int, ...], bool]
 """An operation of a program: what it is, its parameters as text, the places of its operands, and whether its
 result is an array.  Lines have the places 0, 1 and so on, and arguments -1, -2 and so on."""
@@ -128,24 +130,37 @@ class Plan:
         self.results = written_out(jaxpr, inputs, closed.consts)
         self.needed = {k: needed(result) for k, result in enumerate(self.results) if result.operands}
         self.wide = arrays_among(self.results, self.needed)
-        self.numbers = self.numbers_for(dict.fromkeys(node for some in self.needed.values() for node in some))
+        self.numbers = self.numbers_for(
+            list(dict.fromkeys(node for some in self.needed.values() for node in some))
+        )
         runs: dict[Any, list[Part]] = {}
         for outputs, nodes in self.groups():
             part = self.part(outputs, nodes)
             runs.setdefault(part.run_with, []).append(part)
         self.runs = list(runs.values())
 
-    def numbers_for(self, nodes: Iterable[Node]) -> dict[Node, tuple[Program, list[Node]]]:
-        """Return the program of each number that the function computes and returns or uses with arrays.
+    def numbers_for(self, nodes: Sequence[Node]) -> dict[Node, tuple[Callable[..., Any], Sequence[Node]]]:
+        """Return what computes each number that the function computes and returns or uses with arrays.
 
-        With it are its arguments.
+        It is a function of NumPy or a program, and with it are its arguments.
         """
+        in_none = counted(node for node in nodes if node not in self.wide)
         with_arrays = (x for node in nodes if node in self.wide for x in node.operands)
-        used = dict.fromkeys((*with_arrays, *self.results))
-        numbers = [node for node in used if node.operands and node not in self.wide]
-        return {
-            number: self.program([x for x in needed(number) if x.operands], [number]) for number in numbers
-        }
+        waiting = [x for x in dict.fromkeys((*with_arrays, *self.results)) if x not in self.wide]
+        found: dict[Node, tuple[Callable[..., Any], Sequence[Node]]] = {}
+        while waiting:
+            number = waiting.pop()
+            if number in found or not number.operands:
+                continue
+            simple = in_numpy(number) if number in in_none or len(number.operands) == 1 else None
+            if simple is not None:
+                found[number] = simple, number.operands
+            else:
+                operations = [x for x in needed(number) if x.operands and x not in in_none]
+                program, arguments = self.program(operations, [number])
+                found[number] = partial(self.number, program), arguments
+            waiting += found[number][1]
+        return found
 
     def groups(self) -> list[tuple[list[int], list[Node]]]:
         """Return the positions of the arrays that are returned, those together that depend on the same ones.
@@ -212,13 +227,15 @@ class Plan:
         """Return what the function returns for these leaves of its arguments."""
         import jax
 
-        computed = {
-            number: self.number(program, [node.given(inputs) for node in arguments])
-            for number, (program, arguments) in self.numbers.items()
-        }
+        computed: dict[Node, FloatArray] = {}
 
         def value_of(node: Node) -> FloatArray:
-            return computed[node] if node.operands else node.given(inputs)
+            if not node.operands:
+                return node.given(inputs)
+            if node not in computed:
+                function, arguments = self.numbers[node]
+                computed[node] = np.asarray(function(*map(value_of, arguments)))
+            return computed[node]
 
         found: list[Any] = [
             None if node in self.wide and node.operands else value_of(node) for node in self.results
@@ -226,33 +243,39 @@ class Plan:
         for parts in self.runs:
             sizes = [math.prod(part.shape) for part in parts]
             ends = np.cumsum(sizes)
-            length = SHORT if ends[-1] <= SHORT else LONG * math.ceil(ends[-1] / LONG)
             columns = zip(parts[0].is_number, *(part.arguments for part in parts), strict=True)
             arguments = [
-                value_of(nodes[0]) if is_number else joined(map(value_of, nodes), length)
+                value_of(nodes[0]) if is_number else joined(map(value_of, nodes))
                 for is_number, *nodes in columns
             ]
             outputs = zip(*(part.outputs for part in parts), strict=True)
-            for positions, value in zip(outputs, parts[0].program(length, *arguments), strict=True):
-                got = np.asarray(value)
+            for positions, got in zip(outputs, in_blocks(parts[0].program, arguments), strict=True):
                 for position, part, size, end in zip(positions, parts, sizes, ends, strict=True):
                     found[position] = got[end - size : end].reshape(part.shape)
         return jax.tree.unflatten(self.structure, found)
 
-    def number(self, program: Program, arguments: Sequence[FloatArray]) -> FloatArray:
+    def number(self, program: Program, *arguments: FloatArray) -> FloatArray:
         """Return what a program of numbers returns; many probes have the same corrections of a clock."""
         key = program, *(x.tobytes() for x in arguments)
         if key not in self.computed:
-            self.computed[key] = np.asarray(program(0, *arguments)[0])
+            self.computed[key] = np.asarray(program(*arguments)[0])
         return self.computed[key]
 
 
-def joined(values: Iterable[FloatArray], length: int) -> FloatArray:
-    """Return a vector of the elements of some arrays, and zeros behind them."""
+def joined(values: Iterable[FloatArray]) -> FloatArray:
+    """Return vectors with the elements of some arrays end to end, and zeros behind them, a row each."""
     flat = [x.ravel() for x in values]
-    vector = np.zeros(length, flat[0].dtype)
-    np.concatenate(flat, out=vector[: sum(x.size for x in flat)])
-    return vector
+    count = sum(x.size for x in flat)
+    vectors = np.zeros((max(math.ceil(count / LENGTH), 1), LENGTH), flat[0].dtype)
+    np.concatenate(flat, out=vectors.ravel()[:count])
+    return vectors
+
+
+def in_blocks(program: Program, arguments: Sequence[FloatArray]) -> list[FloatArray]:
+    """Return the results of a program for numbers and rows of vectors, the rows of each end to end."""
+    rows = max(len(x) for x in arguments if x.ndim)
+    blocks = [program(*(x[row] if x.ndim else x for x in arguments)) for row in range(rows)]
+    return [np.concatenate(vectors) for vectors in zip(*blocks, strict=True)]
 
 
 def program_of(lines: Sequence[Line], keywords: Sequence[dict[str, Any]], returned: Sequence[int]) -> Program:
@@ -265,18 +288,18 @@ def program_of(lines: Sequence[Line], keywords: Sequence[dict[str, Any]], return
     """
     import jax
 
-    def program(length: int, *arguments: Any) -> list[Any]:
+    def program(*arguments: Any) -> list[Any]:
         values: dict[int, Any] = {-k: x for k, x in enumerate(arguments, start=1)}
         for place, ((primitive, _, operands, is_wide), params) in enumerate(
             zip(lines, keywords, strict=True)
         ):
             given = [values[k] for k in operands]
             if is_wide:
-                given = [x if x.ndim else jax.lax.broadcast(x, (length,)) for x in given]
+                given = [x if x.ndim else jax.lax.broadcast(x, (LENGTH,)) for x in given]
             values[place] = given[0] if primitive is None else primitive.bind(*given, **params)
         return [values[k] for k in returned]
 
-    return jax.jit(program, static_argnums=0)
+    return jax.jit(program)
 
 
 def kind_of(leaf: Any) -> tuple[Shape, Any, bool]:

@@ -175,8 +175,8 @@ class OptaxStepper(Stepper):
         return next((node.hyperparams for node in nodes if is_injected(node)), {})
 
     def arrays(self, tree: Any) -> Any:
-        """Return a tree of arrays of NumPy as JAX's; ``jnp.asarray`` compiles a program for each shape."""
-        return self.jax.device_put(tree, may_alias=False)
+        """Return a tree of copies of arrays as a step takes it; shared programs take arrays of NumPy."""
+        return tree
 
     def numpy(self, array: Any) -> FloatArray:
         """Return the values of one of JAX's arrays."""
@@ -196,9 +196,13 @@ class OptaxStepper(Stepper):
 
         Many arrays are not traced in vain: if a step of few treated no element alone, theirs won't.
         """
+
+        def as_it_is(*trees: Any) -> Any:
+            return otherwise(*in_jax(trees))
+
         programs = self.candidate.programs
         in_vain = programs.refused and len(self.params) > MOST_COMPILED
-        return otherwise if in_vain else programs.shared(function, otherwise)
+        return as_it_is if in_vain else programs.shared(function, as_it_is)
 
     def again(self) -> OptaxStepper:
         """Return another one, of the same probe, in which a run is resumed."""
@@ -341,6 +345,17 @@ def is_injected(node: Any) -> bool:
 def is_held(node: Any, count: int) -> bool:
     """True if moments are kept in lists, as the parameters are; an array that is masked has its place."""
     return all(isinstance(kept, list) and len(kept) == count for kept in (node.mu, node.nu))
+
+
+def in_jax(tree: Any) -> Any:
+    """Return a tree with NumPy's arrays as JAX's; ``jnp.asarray`` compiles a program for each shape."""
+    import jax
+
+    leaves, structure = jax.tree.flatten(tree)
+    places = [k for k, leaf in enumerate(leaves) if isinstance(leaf, np.ndarray)]
+    for k, array in zip(places, jax.device_put([leaves[k] for k in places], may_alias=False), strict=True):
+        leaves[k] = array
+    return jax.tree.unflatten(structure, leaves)
 
 
 def is_array(kept: Any) -> bool:

@@ -49,18 +49,21 @@ class NoiseSymbols:
     def __init__(self, size: int, arithmetic: Format) -> None:
         self.size, self.format, self.count = size, arithmetic, 0
         self.radius: FloatArray = np.zeros((self.ROWS, size))
-        self.finite = True  #: whether every radius is finite
+        self.finite = True  #: whether every radius is finite of the symbols that were looked at
+        self.looked_at = 0  #: symbols, the first so many
 
     def add(self, radius: FloatArray | float) -> int:
         """Add a symbol and return its row."""
         self.radius[self.count] = radius
-        self.finite = self.finite and bool(np.isfinite(radius).all())
         self.count += 1
         return self.count - 1
 
     def total(self, sensitivity: FloatArray) -> FloatArray:
-        """Return the largest error with these sensitivities: the sum of ``|s_k| radius_k``."""
+        """Return the largest error with these sensitivities: the sum of ``|s_k| radius_k`` in order."""
         n = self.count
+        if self.finite and self.looked_at < n:
+            self.finite = bool(np.isfinite(self.radius[self.looked_at : n]).all())
+            self.looked_at = n
         size = np.abs(sensitivity[:n])
         effect = size * self.radius[:n] if self.finite else self.effect(size)
         total: FloatArray = np.add.reduce(effect, axis=0)
@@ -77,7 +80,7 @@ class NoiseSymbols:
         """Return a vector without error."""
         centre = np.zeros(self.size)
         centre += value
-        return AffineNumber(self, centre, np.zeros((self.ROWS, self.size)))
+        return AffineNumber(self, centre, np.zeros((self.ROWS, self.size)), np.zeros(self.size))
 
 
 class AffineNumber:
@@ -91,20 +94,24 @@ class AffineNumber:
     True
     """
 
-    __slots__ = ("centre", "sensitivity", "symbols")
+    __slots__ = ("centre", "error", "sensitivity", "symbols")
     __array_ufunc__ = None  # NumPy leaves the operators to this class
 
-    def __init__(self, symbols: NoiseSymbols, centre: FloatArray, sensitivity: FloatArray) -> None:
+    def __init__(
+        self,
+        symbols: NoiseSymbols,
+        centre: FloatArray,
+        sensitivity: FloatArray,
+        error: FloatArray | None = None,
+    ) -> None:
         self.symbols, self.centre, self.sensitivity = symbols, centre, sensitivity
-
-    @property
-    def error(self) -> FloatArray:
-        """How far each element may be from its centre."""
-        return self.symbols.total(self.sensitivity)
+        #: how far each element may be from its centre; symbols of other numbers add nothing to it
+        self.error = symbols.total(sensitivity) if error is None else error
 
     def add_error(self, radius: FloatArray | float) -> AffineNumber:
         """Add a noise symbol to this number, in place, and return the number."""
         self.sensitivity[self.symbols.add(radius)] = 1.0
+        self.error = self.error + radius
         return self
 
     def rounded(self, rest: FloatArray | float = 0.0) -> AffineNumber:
@@ -114,13 +121,15 @@ class AffineNumber:
     def rounded_to(self, into: Format, rest: FloatArray | float = 0.0) -> AffineNumber:
         """Round to a format, in place; an element that is exactly 0 stays exact."""
         size = np.abs(self.centre) + self.error + rest
-        return self.add_error(np.where(size == 0, 0.0, into.unit * size + into.tiny + rest))
+        radius = into.unit * size + into.tiny + rest
+        radius[size == 0] = 0.0
+        return self.add_error(radius)
 
     def _like(self, other: Any) -> AffineNumber:
         return other if isinstance(other, AffineNumber) else self.symbols.constant(other)
 
     def __neg__(self) -> AffineNumber:
-        return AffineNumber(self.symbols, -self.centre, -self.sensitivity)
+        return AffineNumber(self.symbols, -self.centre, -self.sensitivity, self.error)
 
     def __add__(self, other: Any) -> AffineNumber:
         b = self._like(other)
@@ -149,7 +158,7 @@ class AffineNumber:
             # (a+da)/(b+db) - a/b = linear / (1 + db/b)
             size = self.symbols.total(linear)
             rest = np.where(relative < 1.0, size * relative / (1.0 - relative), np.inf)
-        return AffineNumber(self.symbols, z, linear).rounded(rest)
+        return AffineNumber(self.symbols, z, linear, size).rounded(rest)
 
     def __rtruediv__(self, other: Any) -> AffineNumber:
         return self._like(other) / self
@@ -174,17 +183,17 @@ def maximum(a: AffineNumber, b: AffineNumber) -> AffineNumber:
     first = a.centre >= b.centre
     gap = np.abs(a.centre - b.centre)
     overlap = np.maximum(a.symbols.total(a.sensitivity - b.sensitivity) - gap, 0.0)
-    winner = np.where(first, a.sensitivity, b.sensitivity)
-    return AffineNumber(a.symbols, np.where(first, a.centre, b.centre), winner).add_error(overlap)
+    centre, sensitivity, error = (
+        np.where(first, getattr(a, of), getattr(b, of)) for of in ("centre", "sensitivity", "error")
+    )
+    return AffineNumber(a.symbols, centre, sensitivity, error).add_error(overlap)
 
 
 def sign(x: AffineNumber) -> AffineNumber:
     """Return the sign; where the error could turn it, it may be any other."""
     centre, error = np.sign(x.centre), x.error
     turns = (error > 0) & (np.abs(x.centre) <= error)
-    return AffineNumber(x.symbols, centre, np.zeros_like(x.sensitivity)).add_error(
-        np.where(turns, 1.0 + np.abs(centre), 0.0)
-    )
+    return x.symbols.constant(centre).add_error(np.where(turns, 1.0 + np.abs(centre), 0.0))
 
 
 class AffineNamespace:

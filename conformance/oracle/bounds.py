@@ -197,7 +197,7 @@ def store(x: AffineNumber, into: Format | None) -> AffineNumber:
     """Return a result as it is stored: rounded once more if ``into`` is narrower than the arithmetic."""
     if into is None:
         return x
-    return AffineNumber(x.symbols, x.centre, x.sensitivity.copy()).rounded_to(into)
+    return AffineNumber(x.symbols, x.centre, x.sensitivity.copy(), x.error).rounded_to(into)
 
 
 def merge_parallel(fresh: FloatArray) -> FloatArray:
@@ -209,18 +209,17 @@ def merge_parallel(fresh: FloatArray) -> FloatArray:
     Args:
         fresh: the effects, by element, rounding and state variable.
     """
-    groups: dict[bytes, list[int]] = {}
-    for row, touched in enumerate(np.any(fresh != 0, axis=0)):
-        groups.setdefault(touched.tobytes(), []).append(row)
+    bits = 2 ** np.arange(fresh.shape[2])
+    groups: dict[int, list[int]] = {}
+    for row, touched in enumerate((np.any(fresh != 0, axis=0) @ bits).tolist()):
+        if touched:
+            groups.setdefault(touched, []).append(row)
     result = []
     for touched, rows in groups.items():
-        direction = np.frombuffer(touched, dtype=bool)
-        if not direction.any():
-            continue
-        last = int(np.flatnonzero(direction)[-1])
+        last = touched.bit_length() - 1
         members = fresh[:, rows]
-        total = (members * np.copysign(1.0, members[:, :, last : last + 1])).sum(axis=1)
-        parallel = np.abs(total) >= (1.0 - 1e-6) * np.abs(members).sum(axis=1)
+        total = np.add.reduce(members * np.copysign(1.0, members[:, :, last : last + 1]), axis=1)
+        parallel = np.abs(total) >= (1.0 - 1e-6) * np.add.reduce(np.abs(members), axis=1)
         result.append(total[:, None] if parallel.all() else members)
     return np.concatenate(result, axis=1) if result else fresh[:, :0]
 
@@ -284,8 +283,9 @@ def unchanged(trajectory: Trajectory[Bound]) -> Trajectory[Bound]:
 
 def half(bound: Bound, k: int) -> Bound:
     """Return the bound in ``BOTH[k]`` from that of a :class:`BothFormatsSlot`."""
-    p, size = np.split(bound.p, 2)[k], np.split(bound.size, 2)[k]
-    return Bound(p, size)
+    n = len(bound.p) // 2
+    mine = slice(k * n, (k + 1) * n)
+    return Bound(bound.p[mine], bound.size[mine])
 
 
 def formats_of(claim: Adam, dtype: str, flushes: bool) -> tuple[Format, Storage]:

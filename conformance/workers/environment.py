@@ -42,6 +42,7 @@ def worker_environment(dtype: str, ranks: Ranks | None = None) -> dict[str, str]
         "JAX_COMPILATION_CACHE_DIR": folder,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "JAX_TRACEBACK_FILTERING": "off",  # nobody reads the traceback of a step that a candidate refuses
         **os.environ,
         "JAX_ENABLE_X64": "1" if dtype == "float64" else "0",
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", "") + devices,

@@ -441,3 +441,108 @@ def test_the_base_class_clips_as_the_core_does() -> None:
                     np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
         """,
     )
+
+
+@EACH
+def test_what_is_excluded_from_decay_stays_so(backend: str) -> None:
+    """Several calls, a layer's name, a model that is saved and loaded, a LossScaleOptimizer around it."""
+    run(
+        backend,
+        """
+        import os, tempfile
+        def made(optimizer):
+            layers = keras.layers
+            parts = layers.Dense(3), layers.LayerNormalization(name="layer_norm"), layers.Dense(2)
+            net = keras.Sequential([layers.Input((3,)), *parts])
+            net.compile(optimizer=optimizer, loss=still)
+            net.set_weights([np.ones_like(x) for x in net.get_weights()])
+            return net
+
+        @keras.saving.register_keras_serializable()
+        def still(y_true, y_pred):
+            return ops.sum(y_pred * 0.0, axis=-1)
+
+        def decayed(net):
+            before = net.get_weights()
+            net.train_on_batch(x, np.zeros((64, 2), "f4"))
+            pairs = zip(before, net.get_weights(), strict=True)
+            return [i for i, pair in enumerate(pairs) if not np.array_equal(*pair)]
+
+        def loaded(net):
+            with tempfile.TemporaryDirectory() as folder:
+                net.save(os.path.join(folder, "net.keras"))
+                return keras.saving.load_model(os.path.join(folder, "net.keras"))
+
+        def given(*calls):
+            optimizer = AdamW(0.1, weight_decay=0.1)
+            for names in calls:
+                optimizer.exclude_from_weight_decay(var_names=names)
+            return optimizer
+
+        for calls in ([["bias", "layer_norm"]], [["bias"], ["gamma"], ["beta"]]):
+            net = made(given(*calls))
+            assert decayed(net) == [0, 4], calls
+            assert decayed(loaded(net)) == [0, 4], calls
+        net = made(given(["bias"]))
+        net.optimizer.exclude_from_weight_decay(var_list=[net.trainable_variables[4]])
+        assert decayed(net) == [0, 2, 3]
+        again = loaded(loaded(net))
+        again.optimizer.exclude_from_weight_decay(var_names=["gamma"])
+        assert decayed(again) == [0, 3]
+
+        net = made(keras.optimizers.LossScaleOptimizer(given(["bias", "layer_norm"])))
+        assert decayed(net) == decayed(loaded(net)) == [0, 4]
+        assert AdamW.from_config(given(["bias"]).get_config()).exclusions.names == ("bias",)
+        assert "exclude_from_weight_decay" not in AdamW(0.1).get_config()
+        """,
+    )
+
+
+@EACH
+def test_an_exclusion_that_can_have_no_effect(backend: str) -> None:
+    """A name of nothing is warned of, a program that is compiled refused; what is eager takes it."""
+    run(
+        backend,
+        """
+        from adamcore.errors import StateError
+        net, late = model(), AdamW(0.1, weight_decay=0.1)
+        late.exclude_from_weight_decay(var_names=["bias", "gama"])
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            fit(late, 1, net)
+        assert [str(w.message).split(" of")[0] for w in seen if "exclude" in str(w.message)] == [
+            "exclude_from_weight_decay: 'gama' names no variable that is trained, and leaves nothing out"
+        ]
+        before = late.exclusions
+        try:
+            late.exclude_from_weight_decay(var_names=["kernel"])
+        except StateError as error:
+            assert keras.backend.backend() == "jax"
+            assert "expected one before the first step" in str(error), error
+            assert late.exclusions == before
+        else:
+            assert keras.backend.backend() == "torch" and late.excluded == {0, 1, 2, 3}
+
+        strict, w = AdamW(0.1), keras.Variable(np.ones(1, "f4"), name="w")
+        strict.exclude_from_weight_decay(var_names=["gama"])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                strict.build([w])
+            except UserWarning:
+                assert not strict.built and len(strict.variables) == 2
+            else:
+                raise AssertionError("no warning")
+        """,
+    )
+
+
+@pytest.mark.parametrize("backend", ["torch"])
+def test_the_name_is_the_one_given(backend: str) -> None:
+    run(
+        backend,
+        """
+        assert Adam(0.1, name="mine").name == "mine" == Adam(0.1, name="mine").get_config()["name"]
+        assert Adam(0.1).name.startswith("adam") and AdamW(0.1).name.startswith("adam_w")
+        """,
+    )

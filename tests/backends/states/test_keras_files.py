@@ -76,6 +76,28 @@ def test_the_configuration_in_the_file(tmp_path: Path) -> None:
     )
 
 
+def test_what_our_optimizer_excludes_from_decay(tmp_path: Path) -> None:
+    """It is in the configuration, so a file tells what the live optimizer tells; numbers are no names."""
+    run(
+        """
+        optimizer = Ours(0.1, weight_decay=0.5)
+        optimizer.exclude_from_weight_decay(var_names=["bias", "one"])
+        net, paths = trained(K.LossScaleOptimizer(optimizer))
+        for name in ("m.keras", "m.h5"):
+            net.save(f"{folder}/{name}")
+            state = read(f"{folder}/{name}", "keras", names=paths)
+            same(state, states.from_keras(net.optimizer))
+            assert [state.adam_of(p).weight_decay for p in paths] == [0.0, 0.0, 0.5, 0.0]
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            state = read(f"{folder}/m.keras", by_position=True)
+        assert "exclude_from_weight_decay is left out" in str(heard[-1].message), heard
+        assert not state.special
+        """,
+        tmp_path,
+    )
+
+
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     run(
         """

@@ -128,7 +128,7 @@ def test_most_probes_of_optax_share_their_programs() -> None:
     for name in ("STEP.1/fingerprint", "STATE.4/uninterrupted", "MOM.1/common", "DEC.1/coupling"):
         assert candidate.run(PROBES[name], "float32").error is None
     compiled = candidate.programs.compiled  # type: ignore[attr-defined]
-    assert len(compiled) == 4  # a clock, its correction, a parameter that decays, and one that does not
+    assert len(compiled) == 3  # the correction of a clock, a parameter that decays, and one that does not
 
 
 def test_numbers_that_are_known_given_or_computed_make_no_other_program_of_arrays() -> None:
@@ -170,9 +170,15 @@ def test_complex_numbers_are_run_by_shared_programs() -> None:
         np.testing.assert_allclose(got, expected, rtol=1e-6)
 
 
-def test_vectors_beyond_the_longest_length_are_run_as_well() -> None:
-    x = np.arange(elementwise.LONG + 5, dtype="float32")
-    np.testing.assert_array_equal(shared(lambda p: p + 1)(x), x + 1)
+@pytest.mark.parametrize("rest", [-1, 0, 1, 5 + 2 * elementwise.LENGTH])
+def test_parameters_of_any_length_are_run_by_one_program(rest: int) -> None:
+    first, x = (np.arange(n, dtype="float32") for n in (3, elementwise.LENGTH + rest))
+    programs = elementwise.Programs()
+    for given in ([x], [first, x], [x, first, x]):
+        for got, p in zip(shared(lambda xs: [x + 1 for x in xs], programs)(given), given, strict=True):
+            np.testing.assert_array_equal(got, p + 1)
+    assert len(programs.compiled) == 1
+    assert all(program._cache_size() == 1 for program in programs.compiled.values())
 
 
 @pytest.mark.slow
