@@ -47,11 +47,12 @@ PROBES = [
     ),
     Probe(
         "MOM.4/kept",
-        "three steps in float32: whether moments are kept in the parameter's dtype",
+        "a parameter of float32, also where float64 may be had: whether moments are kept in its dtype",
         (numbers(18, 3),),
         moving(19, 3, (3,)),
         ODD,
-        only=("float32",),
+        only=("float64",),
+        dtypes=("float32",),
     ),
     Probe(
         "STEP.1/shapes",

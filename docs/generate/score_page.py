@@ -102,7 +102,7 @@ suite was changed because of them, `blind_*.py` in part.
   scored, and the figures at first sight are with these labels. Four of the nine that were not named had the
   same name for it: a change because of the ninth set, which came before all else and is mended. The
   survivor keeps a moment of 64 bits where parameters have 32, which JAX can do if 64 bits are switched on;
-  no run has that, and it stands among the equivalent ones. (Of the two alarms one is false: a state into
+  a probe has that now. (Of the two alarms one is false: a state into
   which nobody else's numbers can be put. The other one multiplies its powers of the betas before it refuses
   an absent gradient, which F1 forbids, and has been entered as a wrong one since.)
 - `eleventh_blind_*.py`: 60 wrong Adams and 20 right ones after other reports, with claims of 50 dialects. All

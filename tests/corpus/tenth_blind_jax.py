@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from blind_jax import Ahead, Formula, Tree, X, adamw, counting_bad, row, transformation
+from blind_jax import Ahead, Formula, Tree, X, counting_bad, row, transformation
 from jax.flatten_util import ravel_pytree
-from register import equivalent, right, wrong
+from register import right, wrong
 
 
 @wrong(
@@ -32,13 +32,12 @@ def TenthJaxSkipsByZeros(
     return counting_bad(inner, step)
 
 
-def unseen(formula: type[Formula]) -> Any:
-    """Enter the factory of a formula whose fault is in no run."""
-    why = "parameters of 32 bits where JAX has 64 are in no run (MOM.4): google/flax#965, jax-ml/jax#4827"
-    return equivalent(why, claim="optax.adamw")(adamw(formula))
-
-
-@unseen
+@row(
+    "mixed_precision moments",
+    "MOM.4",
+    "optax.adamw",
+    "google/flax#965, jax-ml/jax#4827: a first moment of float32 becomes one of float64",
+)
 class TenthJaxPromoted(Formula):
     """Where JAX has 64 bits, the first moment of a float32 parameter is of float64 from the first step on."""
 
