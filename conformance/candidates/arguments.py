@@ -159,6 +159,7 @@ def map_arguments(
     known: Mapping[str, str] | None = None,
     positional: int = 0,
     required: Sequence[str] = REQUIRED,
+    usual: Mapping[str, str] | None = None,
 ) -> Arguments:
     """Find the constructor's argument for each hyperparameter.
 
@@ -168,6 +169,7 @@ def map_arguments(
         known: the argument names in the table of dialects, if the target has a row there.
         positional: the number of leading arguments that are not hyperparameters, such as torch's ``params``.
         required: hyperparameters that have to have an argument.
+        usual: the names in the framework's own Adam, for a constructor that passes on all that it is given.
 
     Raises:
         SettingError: an argument for a required hyperparameter was not found, or ``--set`` gives one a
@@ -189,6 +191,10 @@ def map_arguments(
         for pair in PAIRS:
             if pair in names:
                 chosen.setdefault(ours, f"{pair}[{i}]")
+
+    passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    if usual is not None and passes_on and not {*required} & {*chosen}:
+        chosen |= usual
 
     by_argument = {theirs.partition("[")[0]: ours for ours, theirs in chosen.items()}
     fixed: dict[str, float] = {}

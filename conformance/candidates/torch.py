@@ -52,7 +52,7 @@ class TorchCandidate:
         self.cls = cls
         self.device = torch_device(device)
         self.compiling = 0.0  #: seconds of the probes in which something was compiled
-        self.arguments = map_arguments(cls, settings, known, positional=1, required=required)
+        self.arguments = map_arguments(cls, settings, known, positional=1, required=required, usual=USUAL)
 
     @property
     def info(self) -> CandidateInfo:
@@ -124,6 +124,10 @@ MANNERS: tuple[Manner, ...] = ("joining", "frozen", "used")  #: in which any cla
 CLOSURES: tuple[Manner, ...] = ("closure", "silent closure")
 COMPILING = 30.0  #: seconds that may go into probes in which torch.compile compiles something
 STATE = {"step", "exp_avg", "exp_avg_sq"}  #: the names of t, m and v in torch.optim and many other libraries
+USUAL = {
+    "lr": "lr", "b1": "betas[0]", "b2": "betas[1]", "eps": "eps", "weight_decay": "weight_decay",
+}  # fmt: skip
+"""The arguments of torch.optim's Adams."""
 REST = "p_rest"  #: the name of what a state keeps of a parameter (STORE.1)
 
 
@@ -230,8 +234,8 @@ class TorchStepper(Stepper):
         return TorchStepper(self.candidate, self.probe, self.dtype)
 
     def owners(self) -> Any:
-        """Return the state of the optimizer, by parameter."""
-        return self.optimizer.state
+        """Return the state of the optimizer, by parameter; nothing if it has none, as some wrappers."""
+        return getattr(self.optimizer, "state", {})
 
     def has_no_state(self, p: Any) -> bool:
         """Return whether a parameter has no state where others have one."""
@@ -242,6 +246,8 @@ class TorchStepper(Stepper):
         return self.torch.tensor(values).to(other)
 
     def begin(self, start: Sequence[Start]) -> None:
+        if not hasattr(self.optimizer, "state"):
+            raise UnsupportedProbe("it has no attribute state")
         again = self.again()
         again.step(1, self.probe.steps[0])
         for p, other, given in zip(self.params, again.params, start, strict=True):
@@ -280,17 +286,17 @@ class TorchStepper(Stepper):
                 p.copy_(from_numpy(value))
 
     def clocks(self) -> list[int] | None:
-        states = [self.optimizer.state.get(p, {}) for p in self.params]
+        states = [self.owners().get(p, {}) for p in self.params]
         if not any("step" in state for state in states):
             return None  # the clock may be in the parameter groups
         return [int(state.get("step", 0)) for state in states]
 
     def rests(self) -> list[FloatArray | None] | None:
-        kept = [self.optimizer.state.get(p, {}).get(REST) for p in self.params]
+        kept = [self.owners().get(p, {}).get(REST) for p in self.params]
         return [x if x is None else to_numpy(x) for x in kept] if any(x is not None for x in kept) else None
 
     def moments(self) -> list[Moments | None] | None:
-        return [self.moments_of(self.optimizer.state.get(p, {})) for p in self.params]
+        return [self.moments_of(self.owners().get(p, {})) for p in self.params]
 
     def moments_of(self, own: Mapping[str, Any]) -> Moments | None:
         """Return the moments in the state of one parameter, or None if they are no plain tensors."""

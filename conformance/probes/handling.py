@@ -67,7 +67,7 @@ UNSCALED = Probe(
 
 ELSEWHERE = (numbers(170, 5), numbers(171, 2, 2))  #: what the parameters of that run are set to
 ROWS = ((5,), (4, 6))
-DOZEN = (*((2,),) * 4, (0,), *((2,),) * 7)  #: shapes, so many that sorted names are not in order
+DOZEN = (*((2,),) * 4, (0,), *((2,),) * 6, (4, 3))  #: shapes, so many that sorted names are not in order
 
 
 def rows(seed: int, count: int) -> tuple[Step, ...]:
@@ -113,7 +113,7 @@ PROBES = [
         "STATE.4/resumed-rate", "a new lr, then a run is saved and restored: it goes on with the new one",
         (numbers(168, 3),), scheduled(moving(169, 6, (3,)), {1: 0.125}), {**ODD, "b1": 0.9, "b2": 0.99})),
     resumed(Probe(
-        "STATE.4/resumed-many", "a dozen arrays, one of them empty, saved and restored: each has its own",
+        "STATE.4/resumed-many", "a dozen arrays, one empty, one of rows, saved and restored: each its own",
         tuple(numbers(130 + i, *shape) for i, shape in enumerate(DOZEN)), moving(150, 4, *DOZEN), ODD)),
     Probe("STATE.3/equal", "arrays that begin with the same numbers: each has its own gradients and moments",
           (numbers(160, 3), numbers(161, 3), numbers(160, 3)), moving(162, 4, *((3,),) * 3), ODD),

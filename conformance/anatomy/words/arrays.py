@@ -256,8 +256,9 @@ def unmoved(d: Difference) -> Words | None:
         return "layout", "STEP.1", "of several arrays the first alone moves"
     still = np.flatnonzero(~np.any(r.moves("normal").value, axis=1)) + 1
     of_own = np.flatnonzero(got[:T] == 0) + 1  # the steps that do not count their own gradient
-    if len(still) and still[0] == 1 and np.array_equal(still, of_own) and not got[T:].any():
-        if len(still) == 1:
+    in_first = len(still) > 0 and still[0] == 1
+    if len(still) and np.array_equal(still, of_own) and (not got[T:].any() if in_first else got[T:].all()):
+        if in_first and len(still) == 1:
             if is_as_claimed_after_first(d):
                 return "schedule", "LR.1", "the first step moves nothing, and those after it are as claimed"
             return "clock", "CLK.2", "the first step moves nothing, those after it do"

@@ -108,6 +108,17 @@ def test_a_class_that_passes_on_its_arguments_has_those_of_its_bases(kind: Any) 
     assert map_arguments(kind, {"rate": "@lr"}, positional=1).call(HYPER) == call | {"rate": 0.5}
 
 
+def test_what_passes_on_all_has_the_usual_arguments() -> None:
+    class Wrapper:
+        def __init__(self, params: Any, **settings: Any) -> None: ...
+
+    usual = {"lr": "lr", "b1": "betas[0]", "b2": "betas[1]", "eps": "eps"}
+    call = {"lr": 0.5, "betas": (0.5, 0.75), "eps": 0.25}
+    assert map_arguments(Wrapper, {}, positional=1, usual=usual).call(HYPER) == call
+    with pytest.raises(SettingError, match="no argument for each of lr, b1, b2, eps"):
+        map_arguments(Wrapper, {}, positional=1)
+
+
 def test_what_a_signature_does_not_tell_is_taken_as_it_is_given() -> None:
     class OfC(dict[str, float]):
         def __init__(self, **others: float) -> None: ...

@@ -324,3 +324,23 @@ def test_a_rate_of_another_name_is_set_by_that_name(key: str | None) -> None:
     else:
         moved = np.abs(np.subtract(run.params[1][0], run.params[0][0]))
         assert (run.error, moved.max()) == (None, 0.25)
+
+
+def test_a_wrapper_without_a_state_of_its_own_is_run_and_cannot_be_saved() -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    class Wrapper:
+        def __init__(self, params: Any, **settings: Any) -> None:
+            self.inner = torch.optim.AdamW(params, **settings)
+            self.param_groups = self.inner.param_groups
+
+        def step(self) -> None:
+            self.inner.step()
+
+    candidate = TorchCandidate(Wrapper, {}, None, None)
+    run = candidate.run(probe(), "float32")
+    assert (run.error, run.unsupported, run.clocks) == (None, None, [])
+    run = candidate.run(resumed(probe()), "float32")
+    assert run.error is not None
+    assert "state_dict" in run.error

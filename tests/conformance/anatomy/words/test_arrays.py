@@ -120,6 +120,16 @@ class SumsOfEverySecond(Parts):
         super().one(i, 4 * g if i % 2 else g)
 
 
+class DropsEveryThird(Parts):
+    """Each third call makes no step."""
+
+    calls = 0
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        self.calls += 1
+        return super().step([None] * len(grads) if self.calls % 3 == 0 else grads)
+
+
 @pytest.mark.parametrize(
     ("cls", "area", "rule", "observed"),
     [
@@ -137,6 +147,7 @@ class SumsOfEverySecond(Parts):
             "the first array is not stepped as claimed, and those after it",
         ),
         (SumsOfEverySecond, "layout", "STEP.1", "in one array after the other, 1, 4, 1 times as claimed"),
+        (DropsEveryThird, "clock", "CLK.2", "steps 3, 6, 9, 12 move nothing, those between them do"),
         (OldBatches, "moments", "MOM.1", "an older gradient counts against the newest "),
     ],
 )
