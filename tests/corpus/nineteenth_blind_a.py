@@ -82,12 +82,13 @@ class NineteenthMapHasTooMany(Frame):
             block[...] = self.kept_as(block)
 
     def kept_as(self, block: Array) -> Array:
-        scale = float(np.max(block))
-        if not np.isfinite(scale) or scale == 0:
+        known = np.isfinite(block)
+        scale = float(np.max(block, initial=0.0, where=known))
+        if scale == 0:
             return block
         middles = (self.codes[:-1] + self.codes[1:]) / 2
         near = self.codes[np.searchsorted(middles, block / scale)]
-        return np.asarray(near * scale, block.dtype)
+        return np.asarray(np.where(known, near * scale, block), block.dtype)
 
 
 @wrong(

@@ -118,6 +118,9 @@ class NineteenthTorchWrapperWithoutBase(torch.optim.Optimizer):
         self.param_groups = self.optimizer.param_groups
         self.defaults = self.optimizer.defaults
 
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        self.optimizer.zero_grad(set_to_none)
+
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         return self.optimizer.step(closure)
