@@ -52,7 +52,7 @@ def nineteenth_b_grid_stride(
     p: Array, g: Array, m: Array, v: Array, t: int, lr: float, beta1: float, beta2: float, eps: float,
     weight_decay: float,
 ) -> None:  # fmt: skip
-    """Seven threads go over the array with a stride of seven, and interpolate both moments from their old."""
+    """Seven threads go over the array with a stride of seven, and interpolate from the nearer end."""
     x, d, first, second = rows((p, g, m, v))
     w1, w2 = 1 - beta1, 1 - beta2
     step_size, root = lr / (1 - beta1**t), math.sqrt(1 - beta2**t)
@@ -60,8 +60,9 @@ def nineteenth_b_grid_stride(
     for thread in range(min(threads, x.size)):
         i = slice(thread, None, threads)
         gg = d[i] + weight_decay * x[i]
-        first[i] += w1 * (gg - first[i])
-        second[i] += (w2 * gg) * gg - w2 * second[i]
+        lack = gg - first[i]
+        first[i] = first[i] + w1 * lack if w1 < 0.5 else gg - beta1 * lack
+        second[i] = beta2 * second[i] + (w2 * gg) * gg
         with np.errstate(all="ignore"):  # zeros over zeros, where epsilon is 0
             x[i] -= step_size * (first[i] / (np.sqrt(second[i]) / root + eps))
     store((x, first, second), (p, m, v))

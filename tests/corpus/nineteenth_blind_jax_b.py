@@ -39,7 +39,7 @@ def NineteenthBRightJaxTiles(
 
         def of_tile(x: tuple[X, X, X, X]) -> tuple[X, X, X]:
             g, m, v, p = x
-            m = m + (1 - b1) * (g - m)
+            m = b1 * m + (1 - b1) * g
             square = ((1 - b2) * g.real) * g.real
             if jnp.iscomplexobj(g):
                 square = square + ((1 - b2) * g.imag) * g.imag

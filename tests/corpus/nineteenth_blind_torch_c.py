@@ -13,8 +13,8 @@ from torch import Tensor
 
 
 @right(claim="torch.AdamW")
-class NineteenthBRightTorchAllLerps(Base):
-    """AdamW by interpolations alone: the parameter goes to 0, a moment to g, the other by its lack."""
+class NineteenthBRightTorchLerpsToZero(Base):
+    """AdamW by interpolations: a parameter goes a part of the way to 0 before its step, and a moment to g."""
 
     def decay(self, group: Group, p: Tensor) -> None:
         p.lerp_(torch.zeros_like(p), group["lr"] * group["weight_decay"])
@@ -22,8 +22,7 @@ class NineteenthBRightTorchAllLerps(Base):
     def learn(self, group: Group, state: State, g: Tensor) -> None:
         w1, w2 = (1 - b for b in group["betas"])
         state["exp_avg"].lerp_(g, w1)
-        lack = (g * w2).mul_(g).sub_(state["exp_avg_sq"], alpha=w2)
-        state["exp_avg_sq"].add_(lack)
+        state["exp_avg_sq"].mul_(group["betas"][1]).add_((g * w2).mul_(g))
 
     def move(self, group: Group, state: State, p: Tensor, c1: float, c2: float) -> None:
         below = torch.sqrt(state["exp_avg_sq"]).div_(math.sqrt(c2)).add_(group["eps"])
