@@ -34,7 +34,7 @@ the right area. Which area is right was decided from the code of the Adam, never
 """
 
 HELD_OUT = """The faults that the suite knows were written beside this corpus, so the suite was taught what is
-scored here. Nineteen sets are exceptions. Each was written by somebody who had not seen how the suite names
+scored here. Twenty sets are exceptions. Each was written by somebody who had not seen how the suite names
 a fault, from the specification and from bugs found in the wild. All were scored once before anything in the
 suite was changed because of them, `blind_*.py` in part.
 
@@ -156,6 +156,12 @@ suite was changed because of them, `blind_*.py` in part.
   eps in float16, of which one is here too. All were labelled before any of them was scored, and the figures
   at first sight are with these labels. The one that was not killed cannot go on from a state of another
   library's names. Of the seven others, one says `b**(t*t)` for `b**t`, and has the name of a clock.
+- `nineteenth_blind_*.py`: 60 wrong Adams and 20 right ones after the rest of these reports and 24 more that
+  were gathered for it, written when the suite had been changed because of the eighteenth set. All were
+  labelled before any of them was scored, and the figures at first sight are with these labels. One of the
+  three that were not killed was not run, since its constructor names no arguments; it is now. The second
+  needed a matrix of several rows whose state is saved and restored, which a probe has now. The last one
+  cannot go on from the groups of another library's state.
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
@@ -177,6 +183,7 @@ FIRST = {
     "sixteenth_blind": {"killed": "60 of 60 (100.0 %)", "named": "53 of 60 (88.3 %)", "alarms": "0"},
     "seventeenth_blind": {"killed": "58 of 60 (96.7 %)", "named": "53 of 60 (88.3 %)", "alarms": "0"},
     "eighteenth_blind": {"killed": "59 of 60 (98.3 %)", "named": "52 of 60 (86.7 %)", "alarms": "0"},
+    "nineteenth_blind": {"killed": "57 of 60 (95.0 %)", "named": "54 of 60 (90.0 %)", "alarms": "0"},
 }
 """What that first score of each set said."""
 AGAIN = (
@@ -197,6 +204,7 @@ AGAIN = (
     "sixteenth",
     "seventeenth",
     "eighteenth",
+    "nineteenth",
 )  #: the sets that were written after `blind_*.py`
 
 GENERATED = """A generator (`tests/corpus/orders.py`) takes the definition and writes its sums, products,

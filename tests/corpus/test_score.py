@@ -14,6 +14,7 @@ ENOUGH = 0.97  #: the share of wrong Adams whose first finding must have the rig
 SURVIVORS = {
     "fourteenth_blind_e.py:FourteenthSettingsAdopted": "it needs two optimizers made with one dictionary",
     "seventeenth_blind_torch_a.py:SeventeenthTorchNativeWantsInt": "it needs a state of another library",
+    "nineteenth_blind_torch_a.py:NineteenthTorchBufferNotInLoaded": "it needs the groups of another library",
     "eighteenth_blind_torch.py:EighteenthTorchBufferOfOtherName": "it needs a state with other names",
 }
 """Wrong Adams that are not killed, and what no run has."""

@@ -171,3 +171,20 @@ class CutByFormerRoot(Parts):
         if self.t[i] == 1 and g.size:
             mean = float(np.sqrt(np.mean((g / self.h["eps"]) ** 2)))
             self.p[i] = before + (self.p[i] - before) / max(1.0, mean)
+
+
+class CutToZero(Parts):
+    """The range of the parameters ends at 0 on both sides."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g)
+        self.p[i] = np.clip(self.p[i], 0.0, 0.0)
+
+
+class ForgetsParameter(Parts):
+    """A parameter is its step."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        before = self.p[i]
+        super().one(i, g)
+        self.p[i] = self.p[i] - before

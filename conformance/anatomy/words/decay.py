@@ -44,6 +44,8 @@ def decay(d: Difference) -> Words:
             return "mixed_precision", "NUM.1", f"{text}: p is kept with few bits for its exponent"
         if (lost := largest_lost(p)) is not None:
             return "moments", "NUM.2", f"a parameter of {number(lost)} becomes 0 without any gradient"
+        if not p[1:].any() and not np.any(d.anatomy.readings.positions("normal")):
+            return "clipping", "NUM.5", "parameters are cut to 0, whatever their gradients"
         grows = np.any((np.abs(p[1]) > np.abs(p[0])) | (p[1] * p[0] < 0)) and np.array_equal(p[1], p[-1])
         if p[1, DECAYED.index(1.0)] <= 0 or grows:
             return "moments", "STEP.1", "p does not go on from where it was, though there is no gradient"

@@ -58,6 +58,9 @@ def counts_older_more(d: Difference) -> bool:
     return bool(np.all(got > want))
 
 
+UNTOLD = 1e-6  #: a power of a beta below this is lost beside 1
+
+
 def is_scattered(d: Difference, *names: str) -> bool:
     """True if values lie on both sides of those claimed, as near as a few bits allow."""
     got, want = (np.concatenate(both) for both in zip(*(d.values(name) for name in names), strict=True))
@@ -211,7 +214,10 @@ def looks_otherwise(d: Difference) -> bool:
 
 
 def counted_steps(d: Difference) -> FloatArray | None:
-    """Return the t that both corrections count in each step, or None if they do not count the same."""
+    """Return the t that both corrections count in each step, or None if they do not count the same.
+
+    A correction that is 1 but for rounding tells no t.
+    """
     r, claimed = d.anatomy.readings, d.anatomy.claimed
     if claimed is None:
         return None
@@ -224,8 +230,11 @@ def counted_steps(d: Difference) -> FloatArray | None:
         b = r.hyper(name)
         with np.errstate(all="ignore"):
             found.append(np.log(1.0 - (1.0 - b**t) * want.value / got.value) / np.log(b))
-    same = np.isfinite(found).all() and near(found[0], found[1]) and not near(found[0], t)
-    return found[0] if same else None
+    b1, b2 = found
+    with np.errstate(all="ignore"):
+        told, known = (np.isfinite(t) & (r.hyper(name) ** t > UNTOLD) for name, t in (("b1", b1), ("b2", b2)))
+    same = known.all() and told[:2].all() and near(b1[told], b2[told]) and not near(b2, t)
+    return b2 if same else None
 
 
 def clock_ahead(d: Difference) -> int | None:

@@ -63,6 +63,8 @@ CASES = [
     (wide.StepsOnceChanged, "schedule", "LR.1", "nothing moves until the learning rate is changed"),
     (wide.ZeroDecayIsDefault, "decay", "DEC.1", "a weight decay of 0 does not count"),
     (wide.CutByFormerRoot, "clipping", "NUM.5", "beside larger gradients in its array a first step is "),
+    (wide.CutToZero, "clipping", "NUM.5", "parameters are cut to 0"),
+    (wide.ForgetsParameter, "moments", "STEP.1", "p does not go on from where it was"),
     (odd.ForgetsLate, "moments", "MOM.1", "from step 130 on constant gradients make steps "),
 ]
 

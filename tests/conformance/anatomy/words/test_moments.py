@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import wrong_parts as wrong
-from measured_adams import anatomy, difference
+from measured_adams import Parts, anatomy, difference
 
 from adamcore.conformance.anatomy.differences import first_difference
-from adamcore.conformance.anatomy.words.moments import first_moment, is_claim_with, keeps_corrected, sums
+from adamcore.conformance.anatomy.words.moments import (
+    counted_steps,
+    first_moment,
+    is_claim_with,
+    keeps_corrected,
+    sums,
+)
 
 
 def test_another_beta_alone_is_told_from_another_rule() -> None:
@@ -26,3 +33,16 @@ def test_a_factor_of_all_steps() -> None:
     part = first_difference(anatomy(wrong.Halved))
     assert part is not None
     assert part.name == "correction"
+
+
+def test_a_clock_that_the_first_correction_no_longer_tells() -> None:
+    """0.8**91 is lost beside 1, and 0.96**199 is not."""
+
+    class CountsArrays(Parts):
+        def correction(self, t: int) -> tuple[float, float]:
+            return super().correction(18 * t - 17)
+
+    counted = counted_steps(difference(CountsArrays, "correction"))
+    assert counted is not None
+    np.testing.assert_allclose(counted, 18 * np.arange(12) + 1, rtol=1e-3)
+    assert counted_steps(difference(wrong.StopsAfterTen, "correction")) is None
