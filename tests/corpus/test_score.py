@@ -44,6 +44,9 @@ MISNAMED = {
 """Wrong Adams that are killed but whose first finding has another area, and why."""
 
 SEVERAL = {
+    "twelfth_blind_d.py:TwelfthRateBeforeUpdate": "who resumes a run sets its rate before an update as well",
+    "nineteenth_blind_torch_a.py:NineteenthTorchStepsThenClips": "with a stride of 0 it raises as well",
+    "nineteenth_blind_torch_b.py:NineteenthBTorchClipsAfterwards": "with a stride of 0 it raises as well",
     "seventeenth_blind_kernels.py:seventeenth_rate_has_corrections": "powers that it is handed are float32",
     "eighteenth_blind_d.py:EighteenthBFixedArgument": "its decay is decoupled, and comes behind the step",
     "sixteenth_blind_torch_a.py:SixteenthTorchDebiasOfStepSize": "its decay is corrected as its step is",
