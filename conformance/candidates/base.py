@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from adamcore.conformance.candidates import compilations
+from adamcore.conformance.candidates.programs import compilations
 from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import FloatArray, Layout, Manner, Moments, Probe, Run, Start, Step

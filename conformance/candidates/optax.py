@@ -26,7 +26,7 @@ from adamcore.conformance.candidates.base import (
     unsupported_reason,
     use,
 )
-from adamcore.conformance.candidates.elementwise import Programs
+from adamcore.conformance.candidates.programs.elementwise import Programs
 from adamcore.conformance.candidates.schedules import functions, refused
 from adamcore.conformance.dtypes import arithmetic_of
 from adamcore.conformance.errors import CandidateError, UnavailableError
@@ -39,7 +39,7 @@ class OptaxCandidate:
     """Runs a factory's transformation under jax.jit, as its users do.
 
     A step that treats each element alone is run by programs that the probes share
-    (:mod:`adamcore.conformance.candidates.elementwise`).
+    (:mod:`adamcore.conformance.candidates.programs.elementwise`).
 
     For a probe that changes hyperparameters the factory is wrapped in ``inject_hyperparams``, but only for
     the arguments that change.  The others stay Python numbers, so that they are not rounded to the probe's

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates import compilations
 from adamcore.conformance.candidates.arguments import (
     REQUIRED,
     class_of,
@@ -34,6 +33,7 @@ from adamcore.conformance.candidates.base import (
     use,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers, without_scale
+from adamcore.conformance.candidates.programs import compilations
 from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import FloatArray, Layout, Manner, Moments, Probe, Run, Start, Step
 

@@ -282,8 +282,8 @@ def test_a_rate_that_is_a_tensor_is_written_to() -> None:
 
 def test_what_compiles_for_too_long_is_run_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     torch = pytest.importorskip("torch")
-    from adamcore.conformance.candidates import compilations
     from adamcore.conformance.candidates import torch as adapter
+    from adamcore.conformance.candidates.programs import compilations
     from adamcore.conformance.verdict.diagnose import eager_notes
 
     stances, programs = list[str](), iter(range(100))

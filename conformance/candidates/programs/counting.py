@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.pointwise import Node
+from adamcore.conformance.candidates.programs.pointwise import Node
 from adamcore.conformance.types import FloatArray
 
 WHOLE: Mapping[str, Callable[..., FloatArray]] = {

@@ -10,8 +10,8 @@ import pytest
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
-counting = pytest.importorskip("adamcore.conformance.candidates.counting")
-elementwise = pytest.importorskip("adamcore.conformance.candidates.elementwise")
+counting = pytest.importorskip("adamcore.conformance.candidates.programs.counting")
+elementwise = pytest.importorskip("adamcore.conformance.candidates.programs.elementwise")
 
 T, RATE = np.int32(7), np.float32(0.1)
 

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adamcore.conformance.candidates import compilations, load_candidates
+from adamcore.conformance.candidates import load_candidates
 from adamcore.conformance.candidates.optax import MOST_COMPILED, OptaxCandidate
+from adamcore.conformance.candidates.programs import compilations
 from adamcore.conformance.probes import PROBES
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
-elementwise = pytest.importorskip("adamcore.conformance.candidates.elementwise")
+elementwise = pytest.importorskip("adamcore.conformance.candidates.programs.elementwise")
 
 
 class Otherwise(Exception):

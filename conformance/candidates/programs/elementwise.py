@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adamcore.conformance.candidates import compilations
-from adamcore.conformance.candidates.counting import counted, in_numpy
-from adamcore.conformance.candidates.pointwise import (
+from adamcore.conformance.candidates.programs import compilations
+from adamcore.conformance.candidates.programs.counting import counted, in_numpy
+from adamcore.conformance.candidates.programs.pointwise import (
     Node,
     NotElementwise,
     Shape,

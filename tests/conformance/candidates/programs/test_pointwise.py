@@ -10,7 +10,7 @@ import pytest
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
-pointwise = pytest.importorskip("adamcore.conformance.candidates.pointwise")
+pointwise = pytest.importorskip("adamcore.conformance.candidates.programs.pointwise")
 
 
 def results_of(function: Callable[..., Any], *arrays: Any) -> list[Any]:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from adamcore.conformance.candidates import base, compilations
+from adamcore.conformance.candidates import base
 from adamcore.conformance.candidates.kernel import KernelCandidate
+from adamcore.conformance.candidates.programs import compilations
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Run
 from adamcore.conformance.verdict.diagnose import compilation_notes
