@@ -282,8 +282,9 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
 
         Example:
             >>> optimizer = AdamW(1e-3, weight_decay=0.1)
-            >>> optimizer.exclude_from_weight_decay(var_names=["bias", "layer_norm"])
-            >>> AdamW.from_config(optimizer.get_config()).exclusions.names
+            >>> optimizer.exclude_from_weight_decay(var_names=["bias"])
+            >>> optimizer.exclude_from_weight_decay(var_names=["layer_norm"])
+            >>> optimizer.exclusions.names
             ('bias', 'layer_norm')
         """
         if self.compiled:

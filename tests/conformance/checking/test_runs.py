@@ -13,6 +13,7 @@ def test_which_probes_are_run() -> None:
     assert far
     assert not any(is_for(p, "float16") for p in far)
     elsewhere = [
+        "MOM.4/kept",
         "NUM.1/two-dtypes",
         "NUM.1/digits",
         "STORE.1/short-steps",
