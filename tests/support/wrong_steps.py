@@ -192,3 +192,16 @@ class ParameterInSquare(Parts):
 
     def second(self, v: FloatArray, g: FloatArray, m: FloatArray) -> FloatArray:
         return self.h["b2"] * v + (1 - self.h["b2"]) * g * self.now
+
+
+class DividesByDecay(Parts):
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g)
+        self.p[i] = self.p[i] * (1 - self.lr * 2.0**-20 / self.h["weight_decay"])
+
+
+class ProductForPower(Parts):
+    """1 - 0.8 t is below 0 from step 2 on."""
+
+    def correction(self, t: int) -> tuple[float, float]:
+        return 1 - self.h["b1"] * t, super().correction(t)[1]

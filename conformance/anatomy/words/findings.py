@@ -90,6 +90,8 @@ def raises_over_scalar(anatomy: Anatomy) -> Words | None:
         return "bias_correction", "BC.1", f"a step raises {error}: the root of a correction below 0"
     if "ZeroDivisionError" not in error:
         return None
+    if not anatomy.readings.why_not("decay"):
+        return "decay", "DEC.1", f"without weight decay a step raises {error}"
     [part] = [part for part in anatomy.parts if part.name == "arrays"]
     return not_finite(Difference(anatomy, part))
 

@@ -153,9 +153,13 @@ def wrong_sign(d: Difference) -> Words | None:
         return "moments", "NUM.2", "a gradient of 2^-52 does not move p at all"
     if not got.all():
         return "moments", "MOM.1", "a step does not count its own gradient"
-    steps = ", ".join(str(t) for t in np.flatnonzero(got != want)[:3] + 1)
+    wrong = np.flatnonzero(got != want)
+    steps = ", ".join(str(t) for t in wrong[:3] + 1)
     way = "up" if want[0] > 0 else "down"
-    return "maximize", "MAX.1", f"p goes {way} along the gradient in steps {steps}, ..."
+    text = f"p goes {way} along the gradient in steps {steps}, ..."
+    if wrong[0] > 0 and np.array_equal(wrong, np.arange(wrong[0], len(got))):
+        return "bias_correction", "BC.1", f"{text}: from there on a correction is below 0"
+    return "maximize", "MAX.1", text
 
 
 def clip_text(d: Difference) -> str:

@@ -66,6 +66,13 @@ CASES = [
     (steps.SkipsRows, "zero_gradient", "F2", "in another way if its gradient is 0 than if it is tiny"),
     (steps.AddsToGradients, "moments", "MOM.1", "without any gradient p moves as with one of 3 in each step"),
     (steps.AddsEpsilonToGradients, "epsilon", "EPS.1", "as with one of 1 in each step, which is eps"),
+    (steps.DividesByDecay, "decay", "DEC.1", "without weight decay a step raises ZeroDivisionError: "),
+    (
+        steps.ProductForPower,
+        "bias_correction",
+        "BC.1",
+        "in steps 2, 3, 4, ...: from there on a correction is",
+    ),
     (steps.RootBelowZero, "bias_correction", "BC.1", "a step raises ValueError: "),
     (steps.ParameterInSquare, "moments", "MOM.2", "NaN in later steps"),
 ]
