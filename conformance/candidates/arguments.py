@@ -177,7 +177,8 @@ def map_arguments(
     """
     parameters = parameters_of(constructor, positional)
     names = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
-    open_ended = not parameters or any(p.kind is p.VAR_KEYWORD for p in parameters)
+    passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    open_ended = not parameters or passes_on
     mapped, values = parse_settings(settings)
     chosen = {ours: theirs for theirs, ours in mapped.items()}
     for ours, theirs in (known or {}).items():
@@ -192,7 +193,6 @@ def map_arguments(
             if pair in names:
                 chosen.setdefault(ours, f"{pair}[{i}]")
 
-    passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters)
     if usual is not None and passes_on and not {*required} & {*chosen}:
         chosen |= usual
 

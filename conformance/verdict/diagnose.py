@@ -24,7 +24,6 @@ from adamcore.conformance.verdict.causes import Cause, best_cause, fold
 from adamcore.conformance.verdict.common_region import common_region
 from adamcore.conformance.verdict.identify import FINGERPRINT, Identification
 from adamcore.conformance.verdict.judge import BIT_FOR_BIT, CLOCKS, IN_ANOTHER_ORDER, judge
-from adamcore.conformance.verdict.kept import KEPT_IN
 from adamcore.conformance.verdict.loss_scale import loss_scale_findings
 from adamcore.conformance.verdict.meetings import Meeting
 from adamcore.conformance.verdict.pairs import pair_finding
@@ -75,9 +74,7 @@ def diagnose(
     findings = handling_findings(failures)
     scaled = [r for r in failures if not is_handling(r) and case.probe(r).is_scaled]
     rest = [r for r in failures if not is_handling(r) and r not in scaled]
-    of_dtypes = [
-        r for r in rest if case.probe(r).dtypes or tells(r, KEPT_IN)
-    ]  # no part of the rule shows there
+    of_dtypes = [r for r in rest if case.probe(r).dtypes]
     rest = [r for r in rest if r not in of_dtypes]
     cause = None
     in_blocks, rest = block_findings(case, rest)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from adamcore import Adam
 from adamcore.conformance.types import Run
+from adamcore.dtypes import named_by
 
 UNSEEN = "its moments cannot be seen"
-KEPT_IN = "is kept in"  #: what a failure says of a dtype
 
 
 def kept_problem(adam: Adam, run: Run, dtype: str) -> str:
@@ -20,8 +20,8 @@ def kept_problem(adam: Adam, run: Run, dtype: str) -> str:
     for s, after in enumerate(run.moments, start=1):
         for i, kept in enumerate(after):
             for name in ("m", "v") if kept is not None else ():
-                asked = getattr(adam, f"{name}_dtype") or adam.moment_dtype or dtype
+                asked = named_by(adam, f"{name}_dtype")[1] or dtype
                 got = getattr(kept, name).dtype
                 if got.kind == "f" and got.name != asked:
-                    return f"{name} of parameter {i} {KEPT_IN} {got} after step {s}, expected {asked}"
+                    return f"{name} of parameter {i} is kept in {got} after step {s}, expected {asked}"
     return ""

@@ -64,6 +64,18 @@ class Formula:
         return -self.lr * (u + self.wd * p)
 
 
+def at(x: X, count: X) -> X:
+    """Return a number, or what a function of the number of updates gives."""
+    return x(count) if callable(x) else x
+
+
+def begun(params: Tree) -> optax.ScaleByAdamState:
+    """Return optax' state before the first update; squares are real."""
+    mu = jax.tree.map(jnp.zeros_like, params)
+    nu = jax.tree.map(lambda p: jnp.zeros(jnp.shape(p), jnp.real(p).dtype), params)
+    return optax.ScaleByAdamState(jnp.zeros((), jnp.int32), mu, nu)
+
+
 def transformation(f: Formula) -> optax.GradientTransformation:
     """Map a formula over trees."""
 

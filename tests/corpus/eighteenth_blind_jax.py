@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from blind_jax import Formula, Tree, X, row, transformation
+from blind_jax import Formula, Tree, X, at, row, transformation
 from register import right
 
 
@@ -74,7 +74,7 @@ def EighteenthRightJaxStackedTerms(
 
     def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ScaleByAdamState]:
         t = optax.safe_increment(state.count)
-        rate = learning_rate(state.count) if callable(learning_rate) else learning_rate
+        rate = at(learning_rate, state.count)
 
         def squares(v: X, g: X) -> X:
             parts = [((1 - b2) * a) * a for a in ((g.real, g.imag) if jnp.iscomplexobj(g) else (g,))]

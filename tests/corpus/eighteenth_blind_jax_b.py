@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from blind_jax import Tree, X
+from blind_jax import Tree, X, at, begun
 from register import right
 
 
@@ -17,14 +17,6 @@ def EighteenthBRightJaxAlike(
     eps_root: float = 0.0, weight_decay: X = 1e-4,
 ) -> optax.GradientTransformation:  # fmt: skip
     """AdamW that stacks leaves of one shape and dtype, as layers that are alike, and steps the stacks."""
-
-    def at(x: X, count: X) -> X:
-        return x(count) if callable(x) else x
-
-    def init(params: Tree) -> optax.ScaleByAdamState:
-        mu = jax.tree.map(jnp.zeros_like, params)
-        nu = jax.tree.map(lambda p: jnp.zeros(jnp.shape(p), jnp.real(p).dtype), params)
-        return optax.ScaleByAdamState(jnp.zeros((), jnp.int32), mu, nu)
 
     def stepped(g: X, m: X, v: X, p: X, left: tuple[X, X], rate: X, decay: X) -> tuple[X, X, X]:
         square = (1 - b2) * g.real * g.real
@@ -54,4 +46,4 @@ def EighteenthBRightJaxAlike(
         changes, mu, nu = (jax.tree.unflatten(tree, [row[k] for row in made]) for k in range(3))
         return changes, optax.ScaleByAdamState(count, mu, nu)
 
-    return optax.GradientTransformation(init, update)
+    return optax.GradientTransformation(begun, update)

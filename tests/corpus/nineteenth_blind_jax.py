@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from blind_jax import Formula, Tree, X, transformation
+from blind_jax import Formula, Tree, X, at, transformation
 from register import right
 
 
@@ -36,7 +36,7 @@ def NineteenthRightJaxWeighedStacks(
 
     def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ScaleByAdamState]:
         t = optax.safe_increment(state.count)
-        rate = learning_rate(state.count) if callable(learning_rate) else learning_rate
+        rate = at(learning_rate, state.count)
         mu = jax.tree.map(lambda m, g: weighed((b1, 1 - b1), m, g), state.mu, grads)
         nu = jax.tree.map(lambda v, g: weighed((b2, 1.0), v, power(g)), state.nu, grads)
 

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from blind_jax import Tree, X
+from blind_jax import Tree, X, at, begun
 from register import right
 
 
@@ -19,17 +19,9 @@ def NineteenthBRightJaxTiles(
     """AdamW over tiles of sixteen numbers, to which every leaf is filled up with zeros, by jax.lax.map."""
     tile = 16
 
-    def at(x: X, count: X) -> X:
-        return x(count) if callable(x) else x
-
     def tiles(a: X) -> X:
         row = a.reshape(-1)
         return jnp.pad(row, (0, -row.size % tile)).reshape(-1, tile)
-
-    def init(params: Tree) -> optax.ScaleByAdamState:
-        mu = jax.tree.map(jnp.zeros_like, params)
-        nu = jax.tree.map(lambda p: jnp.zeros(jnp.shape(p), jnp.real(p).dtype), params)
-        return optax.ScaleByAdamState(jnp.zeros((), jnp.int32), mu, nu)
 
     def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ScaleByAdamState]:
         count = optax.safe_increment(state.count)
@@ -62,4 +54,4 @@ def NineteenthBRightJaxTiles(
         changes, mu, nu = (jax.tree.unflatten(tree, [row[k] for row in made]) for k in range(3))
         return changes, optax.ScaleByAdamState(count, mu, nu)
 
-    return optax.GradientTransformation(init, update)
+    return optax.GradientTransformation(begun, update)

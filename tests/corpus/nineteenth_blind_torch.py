@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from blind_torch import L2, Base, Group, State
+from eleventh_blind_torch_b import EleventhTorchNoneIsZeros
 from register import wrong
 from tenth_blind_torch import Hat
 from torch import Tensor
@@ -76,14 +77,7 @@ class NineteenthTorchLayersAreReplaced(Base):
 class NineteenthTorchFrozenInFlatCopy(Hat):
     """All parameters are stepped as one row, where those without a gradient have zeros: they decay."""
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        loss = self.asked(closure)
-        for group in self.param_groups:
-            for p in group["params"]:
-                g = torch.zeros_like(p) if p.grad is None else p.grad
-                self.update(group, self.remembered(p), self.real(p), self.real(g))
-        return loss
+    step = EleventhTorchNoneIsZeros.step
 
 
 @wrong(

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from blind_jax import Ahead, Tree, X, transformation
+from blind_jax import Ahead, Tree, X, at, transformation
 from register import right
 
 
@@ -41,7 +41,7 @@ def SeventeenthRightJaxElements(
 
     def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ScaleByAdamState]:
         t = optax.safe_increment(state.count)
-        rate = learning_rate(state.count) if callable(learning_rate) else learning_rate
+        rate = at(learning_rate, state.count)
         made = jax.tree.map(lambda g, m, v, p: leaf(g, m, v, p, t, rate), grads, state.mu, state.nu, params)
         outer = jax.tree.structure(grads)
         inner = jax.tree.structure((0, 0, 0))

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from blind_jax import Formula, Tree, X, row
+from blind_jax import Formula, Tree, X, at, begun, row
 from register import right
 
 
@@ -32,14 +32,6 @@ def SeventeenthBRightJaxTransposed(
 ) -> optax.GradientTransformation:  # fmt: skip
     """NAdamW by a map of leaves to triples, which are transposed to three trees; both terms over one root."""
 
-    def at(x: X, count: X) -> X:
-        return x(count) if callable(x) else x
-
-    def init(params: Tree) -> optax.ScaleByAdamState:
-        mu = jax.tree.map(jnp.zeros_like, params)
-        nu = jax.tree.map(lambda p: jnp.zeros(jnp.shape(p), jnp.real(p).dtype), params)
-        return optax.ScaleByAdamState(jnp.zeros((), jnp.int32), mu, nu)
-
     def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ScaleByAdamState]:
         count = optax.safe_increment(state.count)
         wide = jnp.result_type(float)
@@ -63,4 +55,4 @@ def SeventeenthBRightJaxTransposed(
         changes, mu, nu = jax.tree.transpose(outer, inner, triples)
         return changes, optax.ScaleByAdamState(count, mu, nu)
 
-    return optax.GradientTransformation(init, update)
+    return optax.GradientTransformation(begun, update)

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from blind_jax import Formula, Moments, Tree, X, row
+from blind_jax import Formula, Moments, Tree, X, at, row
 from register import right
 
 
@@ -48,7 +48,7 @@ def SixteenthBRightJaxLists(
         leaves, form = jax.tree.flatten(grads)
         count = state.count + jnp.asarray(1, state.count.dtype)
         c1, c2 = left(b1, count), left(b2, count)
-        rate = learning_rate(state.count) if callable(learning_rate) else learning_rate
+        rate = at(learning_rate, state.count)
         rows = []
         kept = (jax.tree.leaves(tree) for tree in (state.mu, state.nu, state.nu_max))
         for g, m, v, top in zip(leaves, *kept, strict=True):
