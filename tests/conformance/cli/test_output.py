@@ -100,7 +100,7 @@ def test_text_of_a_candidate_reaches_an_ascii_terminal(tmp_path: Path) -> None:
     reports = [f"--{form}={tmp_path / form}" for form in ("json", "junit", "markdown", "html")]
     status, text, said = run("check", f"{path}:Adam", *QUICK, *reports, PYTHONIOENCODING="ascii")
     assert (status, said) == (3, "")
-    assert "ValueError: f\\xfcr \\udc80" in text
+    assert "ValueError: f\\xfcr \\udc80" in " ".join(text.split())  # a long path moves where a line ends
     assert all((tmp_path / form).stat().st_size for form in ("json", "junit", "markdown", "html"))
 
 
