@@ -85,6 +85,15 @@ class Dialect:
             )
         return Adam(**given)
 
+    def default(self, name: str) -> float | None:
+        """Return the implementation's default of a hyperparameter, or None if it requires a value.
+
+        >>> dialect("torch.AdamW").default("weight_decay"), dialect("torch.AdamW").default("b1")
+        (0.01, 0.9)
+        """
+        value = self.defaults.get(name, getattr(Adam(), name))
+        return None if value is None else float(value)
+
     def ours(self, name: str) -> str:
         """Return what to give in place of an argument of the implementation, for a message."""
         fields = [ours for ours, theirs in self.hyper.items() if theirs.partition("[")[0] == name]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeGuard
+from typing import Any
 
 from adamcore import Adam
+from adamcore.conformance.candidates.defaults import is_number, own_defaults
 from adamcore.conformance.errors import CandidateError, SettingError
 from adamcore.conformance.settings import parse_settings
 from adamcore.conformance.types import Probe
@@ -40,12 +41,14 @@ class Arguments:
         extra: other arguments, given with ``--set``.
         lacks: hyperparameters that the constructor has no argument for.
         fixed: hyperparameters that ``--set`` fixes to one value for every probe.
+        defaults: the numbers that the constructor takes where it is given none.
     """
 
     names: Mapping[str, str]
     extra: Mapping[str, Any]
     lacks: tuple[str, ...]
     fixed: Mapping[str, float]
+    defaults: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def written(self) -> dict[str, str]:
@@ -224,7 +227,8 @@ def map_arguments(
             f"give the constants it uses with {' '.join(f'--set {ours}=VALUE' for ours in missing)}"
         )
     lacks = tuple(ours for ours in SPELLINGS if ours not in chosen and ours not in fixed)
-    return Arguments(chosen, extra, lacks, fixed)
+    defaults = own_defaults({p.name: p.default for p in parameters}, chosen)
+    return Arguments(chosen, extra, lacks, fixed, defaults)
 
 
 def parameters_of(constructor: Callable[..., Any], positional: int = 0) -> list[inspect.Parameter]:
@@ -323,10 +327,6 @@ def own_dialect(found: Any, extra: Mapping[str, Any] | None = None) -> str | Non
         if argument.name == "dialect" and isinstance(argument.default, str):
             return argument.default
     return next((row.name for row in map(for_class, getattr(class_of(found), "__mro__", ())) if row), None)
-
-
-def is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def names_of(names: set[str]) -> str:

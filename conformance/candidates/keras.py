@@ -70,7 +70,8 @@ class KerasCandidate:
         flushes = keras.backend.backend() in ("jax", "tensorflow")  # XLA and oneDNN flush subnormal numbers
         dialect = own_dialect(self.cls, a.extra) or "keras.Adam"  # whose clock and decay are Keras' own
         device = f"keras on {keras.backend.backend()}"
-        return CandidateInfo("keras optimizer", dialect, a.lacks, a.fixed, flushes, device)
+        kind = "keras optimizer"
+        return CandidateInfo(kind, dialect, a.lacks, a.fixed, flushes, device, defaults=a.defaults)
 
     def run(self, probe: Probe, dtype: str) -> Run:
         probe = served_probe(probe, self.arguments.lacks, self.arguments.fixed)

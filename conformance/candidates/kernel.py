@@ -20,6 +20,7 @@ from adamcore.conformance.candidates.base import (
 from adamcore.conformance.candidates.buffers import GradientBuffers, without_scale
 from adamcore.conformance.candidates.calls import IMPLIED, STATE, Convention, Request, Slot
 from adamcore.conformance.candidates.conventions import find_convention
+from adamcore.conformance.candidates.defaults import own_defaults
 from adamcore.conformance.candidates.kernel_options import Kernel, libraries_of
 from adamcore.conformance.candidates.optax import MOST_COMPILED
 from adamcore.conformance.candidates.own import Jax
@@ -77,6 +78,7 @@ class KernelCandidate:
     @property
     def info(self) -> CandidateInfo:
         library = self.convention.library
+        given = {parameter.name: parameter.default for parameter in self.signature.parameters}
         return CandidateInfo(
             "kernel",
             dialect=self.kernel.dialect or claimed_by_name(self.kernel.function, self.convention),
@@ -87,6 +89,7 @@ class KernelCandidate:
             names=self.signature.hyper,
             extra={name: repr(value) for name, value in self.signature.values.items()},
             claims_complex=False,
+            defaults=own_defaults(given, self.signature.hyper),
         )
 
     def run(self, probe: Probe, dtype: str) -> Run:

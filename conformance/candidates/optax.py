@@ -67,7 +67,17 @@ class OptaxCandidate:
         flushes = self.device.platform == "cpu"
         device = jax_device_name(self.device)
         dialect = own_dialect(self.factory, a.extra) or conventional(a)
-        return CandidateInfo("optax factory", dialect, a.lacks, a.fixed, flushes, device, a.names, a.written)
+        return CandidateInfo(
+            "optax factory",
+            dialect,
+            a.lacks,
+            a.fixed,
+            flushes,
+            device,
+            a.names,
+            a.written,
+            defaults=a.defaults,
+        )
 
     def run(self, probe: Probe, dtype: str) -> Run:
         import jax

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adamcore.conformance.candidates.arguments import PAIRS, REQUIRED, SPELLINGS, fixed_value, is_number
+from adamcore.conformance.candidates.arguments import PAIRS, REQUIRED, SPELLINGS, fixed_value
+from adamcore.conformance.candidates.defaults import is_number
 from adamcore.conformance.errors import SettingError, SignatureError
 from adamcore.conformance.settings import parse_settings
 

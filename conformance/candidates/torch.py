@@ -66,6 +66,7 @@ class TorchCandidate:
             device=device,
             names=a.names,
             extra=a.written,
+            defaults=a.defaults,
         )
 
     def run(self, probe: Probe, dtype: str) -> Run:

@@ -14,6 +14,7 @@ from adamcore.conformance.anatomy.words.findings import first_finding
 from adamcore.conformance.candidates import CandidateInfo, judged_hyper, served_probe
 from adamcore.conformance.candidates.arguments import REQUIRED
 from adamcore.conformance.candidates.base import describe
+from adamcore.conformance.candidates.defaults import default_notes
 from adamcore.conformance.checking.explain import explain
 from adamcore.conformance.checking.runs import error_of_all, has_many, is_for, judge_run
 from adamcore.conformance.claims import (
@@ -30,7 +31,7 @@ from adamcore.conformance.settings import NARROW, Ranks
 from adamcore.conformance.types import Finding, Probe, Result, Run
 from adamcore.conformance.verdict.meetings import Meeting
 from adamcore.conformance.workers.pool import WorkerJob
-from adamcore.dialects import for_target
+from adamcore.dialects import dialect, for_target
 from adamcore.errors import DialectError
 from adamcore.storage.moments import IN_8_BITS
 
@@ -257,7 +258,7 @@ class Subject:
         if self.clip:
             words += ["--clip", self.clip]
         if self.dialect or not self.claim_follows_target:
-            words += ["--dialect", self.dialect or claimed.partition("(")[0].partition(",")[0]]
+            words += ["--dialect", self.dialect or dialect_of(claimed)]
         if self.device:
             words += ["--device", self.device]
         if self.ranks:
@@ -387,6 +388,13 @@ class ThirdParty(Subject):
         entry.anatomy = self.anatomy
         return [entry]
 
+    def diagnose(
+        self, entry: Entry, claim: Claim, runs: dict[tuple[str, str], Run], unclaimed: frozenset[str]
+    ) -> None:
+        super().diagnose(entry, claim, runs, unclaimed)
+        if self.info is not None and not self.always_measured:  # who asks what it is has no defaults in mind
+            entry.findings += default_notes(self.info.defaults, dialect(dialect_of(claim.name)))
+
     def set_anatomy(self) -> None:
         """Measure the parts from the runs of the experiments, once they were made."""
         if self.anatomy is None:
@@ -465,6 +473,15 @@ class Unidentified(ThirdParty):
 
         if self.claim is None and (row := for_target(self.target)):
             prepare(claim_of_dialect(row.name, self.settings).adam, self.probes)
+
+
+def dialect_of(claimed: str) -> str:
+    """Return the dialect of a claim's name.
+
+    >>> dialect_of("torch.Adam(amsgrad=True), clip norm=1"), dialect_of("BertAdam")
+    ('torch.Adam', 'BertAdam')
+    """
+    return claimed.partition("(")[0].partition(",")[0]
 
 
 def own_fault(error: Exception) -> str:

@@ -184,7 +184,7 @@ def compare(first: str, second: str, *, steps: int = STEPS, **given: Any) -> Com
         (a, b),
         {x: (getattr(a, x), getattr(b, x)) for x in AXES if getattr(a, x) != getattr(b, x)},
         {
-            n: (default_value(rows[0], n), default_value(rows[1], n))
+            n: (rows[0].default(n), rows[1].default(n))
             for n in HYPERPARAMETERS
             if n in rows[0].hyper or n in rows[1].hyper
         },
@@ -193,12 +193,6 @@ def compare(first: str, second: str, *, steps: int = STEPS, **given: Any) -> Com
         nearest_match(b, rows[0], steps),
         tuple(x for x in FREEZE if getattr(a, x) != getattr(b, x)),
     )
-
-
-def default_value(row: Dialect, name: str) -> float | None:
-    """Return the row's default of a hyperparameter, or None if it requires a value."""
-    value = row.defaults.get(name, getattr(Adam(), name))
-    return None if value is None else float(value)
 
 
 def arguments_of(adam: Adam, row: Dialect) -> dict[str, Any]:
