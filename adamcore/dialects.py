@@ -631,3 +631,5 @@ ROWS: tuple[Dialect, ...] = (
 
 #: Every row by its name.
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({row.name: row for row in ROWS})
+#: arguments that choose an axis in some dialect: "amsgrad", "adam_w_mode"
+OPTIONS = frozenset(name for row in ROWS for option in row.options for name in parse_option(option))

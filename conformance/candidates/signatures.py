@@ -16,6 +16,7 @@ from adamcore.conformance.candidates.arguments import PAIRS, REQUIRED, SPELLINGS
 from adamcore.conformance.candidates.defaults import is_number
 from adamcore.conformance.errors import SettingError, SignatureError
 from adamcore.conformance.settings import parse_settings
+from adamcore.dialects import OPTIONS
 
 ARRAYS: dict[str, tuple[str, ...]] = {
     "p": ("p", "param", "params", "parameter", "parameters", "self", "w", "weight", "weights", "theta"),
@@ -45,7 +46,7 @@ hyperparameters at once."""
 
 SPELLED = ARRAYS | SPELLINGS | OTHERS
 ROLE_OF: dict[str, str] = {name: role for role, names in SPELLED.items() for name in names}
-FLAGS = ("amsgrad", "maximize")  #: arguments that choose the claim
+FLAGS = ("amsgrad", "maximize")  #: arguments that choose the claim, and are False if nobody gives them
 NEEDED = ("p", "g", "m", "v")  #: what a kernel of Adam has to take
 WRITE_ADAPTER = (
     "or write an adapter of a line, such as "
@@ -72,7 +73,7 @@ class Signature:
         roles: the role of each argument, by its name.
         values: what arguments without a role are given: those of ``--set``.
         fixed: hyperparameters that ``--set`` fixes to one value for every probe.
-        options: what ``--set`` says of the claim: ``amsgrad`` and ``maximize``.
+        options: what ``--set`` says of the claim, as ``amsgrad`` does, whether an argument has it or not.
     """
 
     parameters: tuple[Parameter, ...]
@@ -213,7 +214,7 @@ def read_signature(
             raise SignatureError(wrong(function, names, f"both {other} and {p.name} stand for {role}"))
         roles[p.name] = role
     given = {p.name: values[p.name] for p in parameters if p.name in values}
-    options = {name: values[name] for name in FLAGS if name in values}
+    options = {name: value for name, value in values.items() if name in OPTIONS}
     given |= {p.name: False for p in parameters if p.name in FLAGS and p.required and p.name not in given}
     fixed = fixed_values(values, names)
     if unknown := [n for n in (*values, *mapped) if n not in names and n not in options and n not in fixed]:

@@ -31,7 +31,7 @@ from adamcore.conformance.settings import NARROW, Ranks
 from adamcore.conformance.types import Finding, Probe, Result, Run
 from adamcore.conformance.verdict.meetings import Meeting
 from adamcore.conformance.workers.pool import WorkerJob
-from adamcore.dialects import dialect, for_target
+from adamcore.dialects import OPTIONS, dialect, for_target, parse_option
 from adamcore.errors import DialectError
 from adamcore.storage.moments import IN_8_BITS
 
@@ -332,6 +332,13 @@ class ThirdParty(Subject):
                 self.claim = with_keeping(claim, self.keeping)
             except DialectError as error:
                 self.on_end("broken", f"its attribute dialect: {error}")
+        if self.claim is not None and info.kind == "kernel":  # whose code may have the option as a constant
+            row = dialect(dialect_of(self.claim.name))
+            known = {name for option in row.options for name in parse_option(option)} | {*info.extra}
+            if strange := [name for name in self.settings if name in OPTIONS - known]:
+                self.on_end(
+                    "broken", f"--set {strange[0]}: neither the kernel nor {row.name} has such an option"
+                )
 
     def on_end(self, problem: Verdict | None, reason: str) -> None:
         """While another worker still runs, work out what is needed after the last one."""
@@ -422,8 +429,10 @@ class ThirdParty(Subject):
         if tried := {dtype for _, dtype in self.measured}:
             dtypes = [dtype for dtype in self.dtypes if dtype not in tried]
         else:
-            must = {probe.name for probe in self.probes if probe.level == "must"}
-            dtypes = [r.dtype for r in self.results if r.status == "failed" and r.probe in must]
+            own = {probe.name: bool(probe.dtypes) for probe in self.probes if probe.level == "must"}
+            failed = [r for r in self.results if r.status == "failed" and r.probe in own]
+            # one array of a probe that has dtypes of its own may fail as it does in its own dtype
+            dtypes = [r.dtype for r in failed if not own[r.probe]] or [r.dtype for r in failed]
         return max((dtype for dtype in dtypes if dtype not in NARROW), default=None)  # float64 before float32
 
     def measuring_job(self, dtype: str) -> WorkerJob:

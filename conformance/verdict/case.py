@@ -14,7 +14,7 @@ from adamcore.conformance.oracle.model import float_trajectory
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.oracle.trajectory import real_parts
 from adamcore.conformance.types import FloatArray, Probe, Result, Run, RunKey
-from adamcore.conformance.verdict.judge import REFUSED, judge
+from adamcore.conformance.verdict.judge import BIT_FOR_BIT, REFUSED, judge
 from adamcore.conformance.verdict.match import CLOSE, distance_in_lr, flat_model, flat_run, is_proved
 
 NEARER = 0.25  #: a run looks like a model that is nearer to it than the claim, by this factor
@@ -84,9 +84,12 @@ class Case:
         return self._flat_runs[key]
 
     def passes(self, other: Adam, result: Result) -> bool:
-        """Return whether the run passes under another claim; False if the probe does not apply to it."""
+        """Return whether the run passes under another claim; False if the probe does not apply to it.
+
+        A run that fails because its bits are not those of its twin has passed under the claim itself.
+        """
         probe = self.probe(result)
-        if not probe.applies_to(other):
+        if BIT_FOR_BIT in result.reason or not probe.applies_to(other):
             return False
         run = self.run(result)
         return judge(other, probe, result.dtype, run, flushes=self.flushes).status == "passed"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from adamcore.conformance.anatomy.differences import SLIGHT, Difference, Words
@@ -18,13 +16,14 @@ from adamcore.conformance.anatomy.experiments import (
 )
 from adamcore.conformance.anatomy.facts import near
 from adamcore.conformance.anatomy.parts import VISIBLE
-from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
+from adamcore.conformance.anatomy.readings import Readings
 from adamcore.conformance.anatomy.texts import listed, number
+from adamcore.conformance.anatomy.words.clocks import is_stepped_twice
 from adamcore.conformance.anatomy.words.decay import decay_rule
 from adamcore.conformance.anatomy.words.moments import correction, first_moment, second_moment
 from adamcore.conformance.anatomy.words.not_finite import not_finite
 from adamcore.conformance.rules import UNTIL_CHANGED
-from adamcore.conformance.types import FloatArray, Probe
+from adamcore.conformance.types import FloatArray
 
 OF_SCALARS = ("nesterov", "bias_correction", "clock")  #: areas of what a step has one of for all elements
 
@@ -32,6 +31,12 @@ OF_SCALARS = ("nesterov", "bias_correction", "clock")  #: areas of what a step h
 def arrays(d: Difference) -> Words:
     if d.differs("finite"):
         return not_finite(d)
+    if begin_at_start(d):
+        return (
+            "storage",
+            "STEP.1",
+            "each step begins at the parameters of the start, not at those of the last step",
+        )
     if d.differs("stepped"):
         got, _ = d.values("stepped")
         if (words := unmoved(d)) is not None:
@@ -73,6 +78,16 @@ def arrays(d: Difference) -> Words:
     if ratio[0] > 4 and is_of_root(d):
         return "moments", "MOM.2", f"{text}, though not far below eps: the root is that of other arrays too"
     return ("clipping", "NUM.5", text) if ratio[0] > 1 else ("isolation", "STATE.3", text)
+
+
+def begin_at_start(d: Difference) -> bool:
+    """True if p is, after each step, where the claim's step would take it from where p was at the start."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or r.why_not("main"):
+        return False
+    gone = [np.cumsum(r.moves(name).value, axis=0) for name in ("linear", "normal")]
+    steps = [claimed.moves(name).value for name in ("linear", "normal")]
+    return all(near(a, b) for a, b in zip(gone, steps, strict=True))
 
 
 def are_left_out_again(d: Difference) -> bool:
@@ -186,22 +201,16 @@ def place_of_first(d: Difference) -> Words | None:
 
 def first_alone(d: Difference) -> Words | None:
     """Return the words on a first array that alone is stepped in another way than claimed, or None."""
-    r, claim, claimed = d.anatomy.readings, d.anatomy.claim, d.anatomy.claimed
-    if claim is None or claimed is None or r.why_not("main"):
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or r.why_not("main"):
         return None
     after = ("normal", "neighbours", "scale", "signs", "last")
     if not all(r.moves(name).all_equal(claimed.moves(name)) for name in after):
         return None
-    twice = readings_of_claim(claim, {"main": repeated_steps(r.probes["main"], 2)}, r.dtype).moves("linear")
-    if r.moves("linear").all_equal(twice[::2] + twice[1::2]):
+    if is_stepped_twice(d, "main"):
         return "moments", "MOM.1", "the first array is stepped twice in each step, alone and beside others"
     text = "the first array is not stepped as claimed, and those after it are: its step over theirs is "
     return "layout", "STEP.1", d.beside("alone", text)
-
-
-def repeated_steps(probe: Probe, times: int) -> Probe:
-    """Return a probe with each of its steps made several times."""
-    return replace(probe, steps=tuple(step for step in probe.steps for _ in range(times)))
 
 
 def scalars_beside_others(d: Difference) -> Words | None:

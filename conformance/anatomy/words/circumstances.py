@@ -27,7 +27,7 @@ from adamcore.conformance.anatomy.ordinary import (
 )
 from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
 from adamcore.conformance.anatomy.texts import listed, number
-from adamcore.conformance.anatomy.words.clocks import averaged, clocks_of_steps
+from adamcore.conformance.anatomy.words.clocks import averaged, clocks_of_steps, is_stepped_twice
 from adamcore.conformance.anatomy.words.decay import decay_rule
 from adamcore.conformance.anatomy.words.moments import is_scaled_as_one
 from adamcore.conformance.types import FloatArray, Start
@@ -93,6 +93,8 @@ def sizes(d: Difference) -> Words | None:
     if is_independent_of_size(r, "sizes-small"):
         text = "gradients of arrays of two dimensions are cut: tiny ones make the steps of those in others"
         return "clipping", "NUM.5", text
+    if all(is_stepped_twice(d, "sizes", i) for i, shape in enumerate(SHAPES) if len(shape) > 1):
+        return "moments", "MOM.1", "an array of two dimensions is stepped twice in each step"
     times = listed(matrices[0].value / rows[0].value)
     return "layout", "STEP.1", f"a step of an array of two dimensions is {times} times that of one of one"
 

@@ -13,7 +13,7 @@ from adamcore import Adam
 from adamcore.conformance.anatomy.differences import Difference, Words
 from adamcore.conformance.anatomy.experiments import CONSTANT, LARGE, TINY, T, experiment
 from adamcore.conformance.anatomy.facts import NEAR
-from adamcore.conformance.anatomy.readings import Readings, run_of_claim
+from adamcore.conformance.anatomy.readings import Readings, readings_of_claim, run_of_claim
 from adamcore.conformance.types import FloatArray, Start
 
 TRIED = 256  #: the clocks that are tried
@@ -73,6 +73,17 @@ def clocks_that_fit(
         m, v = averaged(claim, hyper, m, v, gradient)
         top = max(top, v / (1.0 - hyper["b2"] ** float(fitting[0])) if claim.amsgrad == "corrected" else v)
     return found
+
+
+def is_stepped_twice(d: Difference, name: str, i: int = 0) -> bool:
+    """True if parameter ``i`` of an experiment moves as if the claim made each of its steps twice."""
+    claim, r = d.anatomy.claim, d.anatomy.readings
+    if claim is None or r.why_not(name):
+        return False
+    probe = r.probes[name]
+    twice = replace(probe, steps=tuple(step for step in probe.steps for _ in range(2)))
+    made = readings_of_claim(claim, {name: twice}, r.dtype).moves(name, i)
+    return r.moves(name, i).all_equal(made[::2] + made[1::2])
 
 
 def averaged(claim: Adam, hyper: Mapping[str, float], m: Any, v: Any, g: Any) -> tuple[Any, Any]:

@@ -65,6 +65,9 @@ def decay(d: Difference) -> Words:
         if (share := moved_by_epsilon(d)) is not None:
             text = f"without any gradient p moves by {number(share)} times lr, whatever eps is"
             return "epsilon", "EPS.1", f"{text}: eps counts in what is divided by the root"
+        if (least := floor_of_first(d)) is not None:
+            text = f"without any gradient p moves as by an m of {number(least)} that does not fade"
+            return "storage", "MOM.1", f"{text}: no m of 0 is kept"
     both = [r for r in (d.anatomy.readings, d.anatomy.claimed) if r is not None]
     tiny = [r.moves("decay", 3)[0, 0] for r in both]
     rows = [r.moves("decay", 5)[0] for r in both]
@@ -81,7 +84,8 @@ def decay(d: Difference) -> Words:
         return "zero_gradient", "F2", text
     if start_under_penalty(d):
         return "moments", "MOM.3", "m does not start at 0: under decay p moves farther at first, ever less"
-    if not np.any(d.values("rate")[0]):
+    got, want = d.values("rate")
+    if not got.any() and want.any():
         return "decay", decay_rule(d), "nothing decays, whatever weight_decay is"
     masked = mask_text(d)
     if masked is not None:
@@ -133,6 +137,19 @@ def start_of_first(d: Difference) -> bool:
     t = np.arange(1, 8)
     corrected = near(fading, b1 * (1.0 - b1 ** t[:-1]) / (1.0 - b1 ** t[1:]))
     return corrected or near(fading, b1) or is_start_of_claim(d, fading)
+
+
+def floor_of_first(d: Difference) -> float | None:
+    """Return the first moment that moves p in all steps without gradients if it is one and the same, or None.
+
+    It is looked for in the smallest parameter, which the smallest moment moves.
+    """
+    readings = d.anatomy.readings
+    moved, t = readings.moves("decay-none")[:, np.argmin(np.abs(DECAYED))], np.arange(1, T + 1)
+    kept = moved * Measured(1.0 - readings.hyper("b1") ** t)
+    if not np.all(moved.value) or not kept.all_equal(kept[0]):
+        return None
+    return abs(float(kept.value[0])) * readings.hyper("eps") / readings.hyper("lr")
 
 
 def is_start_of_claim(d: Difference, fading: FloatArray) -> bool:

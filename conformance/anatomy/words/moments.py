@@ -37,6 +37,9 @@ def first_moment(d: Difference) -> Words:
             return "moments", "MOM.1", text
         return "nesterov", "NES.1", text
     found = constant(sure(d.part.values["fading"]))
+    if found is None and count_less_beside_large(d):
+        text = "from the second step on tiny gradients count less beside large ones of other arrays"
+        return "clipping", "NUM.5", f"{text}; by themselves they are stepped as claimed"
     if found is None and is_scattered(d, "fading", "fading in step"):
         return "mixed_precision", "NUM.1", d.beside("fading", "an older gradient keeps, by its age, about ")
     if keeps_corrected(d, "fading in step", b1):
@@ -50,6 +53,19 @@ def first_moment(d: Difference) -> Words:
     if is_claim_with(d, b1=found) or is_claim_with(d, b1=found, b2=Facts(d.anatomy.readings).b2):
         return "hyperparameters", "MOM.1", f"b1 is {number(found)} where {number(b1)} was given"
     return "moments", "MOM.1", f"weights of m go down by {number(found)} a step where b1 is {number(b1)}"
+
+
+def count_less_beside_large(d: Difference) -> bool:
+    """True if tiny gradients by themselves are stepped as claimed, and count less beside large ones."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or "sizes-small" not in r.probes or r.why_not("sizes-small"):
+        return False
+    arrays = range(len(r.probes["sizes-small"].params))
+    steps = len(r.probes["sizes-small"].steps)
+    if not all(r.moves("sizes-small", i).all_equal(claimed.moves("sizes-small", i)) for i in arrays):
+        return False
+    newest, asked = (np.diagonal(each.linear.value)[1:steps] for each in (r, claimed))
+    return bool(np.all(np.abs(newest) < 0.5 * np.abs(asked)))
 
 
 def counts_older_more(d: Difference) -> bool:

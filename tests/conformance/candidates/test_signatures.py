@@ -111,6 +111,11 @@ def test_a_hyperparameter_that_is_not_there_is_asked_for() -> None:
         read_signature(plain, {"gamma": "1"})
 
 
+def test_an_option_of_a_dialect_needs_no_argument() -> None:
+    """A kernel may have the mode that its claim names as a constant."""
+    assert read_signature(plain, {"adamw_mode": "False"}).options == {"adamw_mode": False}
+
+
 def test_an_argument_is_named_by_the_user() -> None:
     def other(
         p: Any, g: Any, m: Any, v: Any, t: int, rate: float, b1: float, b2: float, eps: float

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from check_candidates import ADAM, FEW, RIGHT, WRONG, one, write
+from plain_adam import run
 
 from adamcore.conformance import check
 from adamcore.conformance.candidates import CandidateInfo
@@ -256,6 +257,29 @@ def test_a_probe_of_very_many_arrays_is_run_in_one_dtype() -> None:
     for dtypes, expected in ((("float32", "float64"), [1, 0]), (("float64",), [1]), (("float16",), [0])):
         subject = ThirdParty("m:C", None, {}, None, [many], dtypes)
         assert [len(job.tasks) for job in subject.jobs] == expected
+
+
+def test_an_option_that_neither_the_kernel_nor_its_claim_has_is_said() -> None:
+    def reason(dialect: str) -> str:
+        subject = ThirdParty("kernel:m:f", dialect, {"adamw_mode": "False"}, None, [], ["float32"])
+        subject.on_ready(CandidateInfo("kernel"))
+        return subject.reason
+
+    assert reason("deepspeed.CPUAdam") == ""
+    assert reason("torch.AdamW") == "--set adamw_mode: neither the kernel nor torch.AdamW has such an option"
+
+
+def test_defaults_that_are_other_numbers_are_a_note() -> None:
+    """Probes give every hyperparameter, so that no run shows them."""
+    names = ["STEP.1/fingerprint", "LR.1/odd-values"]
+    subject = ThirdParty("m:C", "torch.AdamW", {}, None, [PROBES[name] for name in names], ["float64"])
+    subject.on_ready(CandidateInfo("torch optimizer", defaults={"lr": 1e-3, "weight_decay": 0.99}))
+    for task, name in enumerate(names):
+        subject.on_run(subject.jobs[0], task, run(PROBES[name], "float64", {}))
+    [entry] = subject.entries()
+    [note] = entry.findings
+    assert (entry.verdict, note.level) == ("conforms", "note")
+    assert note.observed == "where nothing is given, weight_decay is 0.99"
 
 
 def test_a_number_that_the_claim_has_as_0_needs_no_argument() -> None:

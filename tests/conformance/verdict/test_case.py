@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from plain_adam import ADAMW, runs_and_results
+from plain_adam import ADAMW, run, runs_and_results
 
 from adamcore.conformance.faults import FAULTS
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.verdict.case import Case
+from adamcore.conformance.verdict.judge import judge, judge_twin
 
 
 def case(**change: object) -> Case:
@@ -36,6 +37,22 @@ def test_another_claim_passes_what_fails_and_breaks_what_passed() -> None:
     assert all(wrong.passes(inside, r) for r in wrong.failures())
     assert not wrong.breaks(inside)
     assert case().breaks(inside)
+
+
+def test_no_claim_explains_bits_that_are_not_those_of_a_twin() -> None:
+    """Such a run has passed by itself, so that it passes under many claims."""
+    probe = PROBES["STATE.4/resumed"]
+    resumed = run(probe, "float32", {})
+    passed = judge(ADAMW, probe, "float32", resumed)
+    other = replace(
+        resumed, params=[[np.nextafter(p, np.float32(1)) for p in step] for step in resumed.params]
+    )
+    failed = judge_twin(passed, probe, resumed, other)
+    seen = Case(ADAMW, {(probe.name, "float32"): resumed}, [failed], False, PROBES)
+    everywhere = replace(ADAMW, clock="global")
+    assert (passed.status, failed.status) == ("passed", "failed")
+    assert seen.passes(everywhere, passed)
+    assert not seen.passes(everywhere, failed)
 
 
 def test_a_probe_that_does_not_apply_to_a_claim_does_not_pass_under_it() -> None:

@@ -113,6 +113,48 @@ class StepsFirstFarther(Parts):
         self.p[i] = self.p[i] if i else 2 * self.p[i] - before
 
 
+class MatricesTwice(Parts):
+    """Matrices are in two lists, of which each is stepped."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g)
+        if g.ndim == 2:
+            self.t[i] += 1
+            super().one(i, g)
+
+
+class MasterStays(Parts):
+    """A step goes out from a copy of the parameters that is never written to."""
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        self.master = [p.copy() for p in params]
+
+    def one(self, i: int, g: FloatArray) -> None:
+        self.p[i] = self.master[i]
+        super().one(i, g)
+
+
+class NoFirstMomentOfZero(Parts):
+    """The least m that is kept is 1e-19, which stands for 0 too."""
+
+    def first(self, m: FloatArray, g: FloatArray) -> FloatArray:
+        m = super().first(m, g)
+        return np.where(np.abs(m) < 1e-19, np.copysign(1e-19, m), m)
+
+
+class CutByFormerNorm(Parts):
+    """Gradients are divided by the norm that those of the step before had, if it is above 1."""
+
+    norm = 0.0
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        share = 1 / max(1.0, self.norm)
+        there = [g for g in grads if g is not None]
+        self.norm = float(np.sqrt(sum(np.sum(g * g) for g in there)))
+        return super().step([None if g is None else g * share for g in grads])
+
+
 class SumsOfEverySecond(Parts):
     """The gradients of every second array are sums of four parts, and not means."""
 
@@ -146,6 +188,10 @@ class DropsEveryThird(Parts):
             "STEP.1",
             "the first array is not stepped as claimed, and those after it",
         ),
+        (MatricesTwice, "moments", "MOM.1", "an array of two dimensions is stepped twice in each step"),
+        (MasterStays, "storage", "STEP.1", "each step begins at the parameters of the start"),
+        (NoFirstMomentOfZero, "storage", "MOM.1", "as by an m of 1e-19 that does not fade"),
+        (CutByFormerNorm, "clipping", "NUM.5", "tiny gradients count less beside large ones of other arrays"),
         (SumsOfEverySecond, "layout", "STEP.1", "in one array after the other, 1, 4, 1 times as claimed"),
         (DropsEveryThird, "clock", "CLK.2", "steps 3, 6, 9, 12 move nothing, those between them do"),
         (OldBatches, "moments", "MOM.1", "an older gradient counts against the newest "),
