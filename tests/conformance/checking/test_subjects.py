@@ -277,7 +277,7 @@ def test_defaults_that_are_other_numbers_are_a_note() -> None:
     for task, name in enumerate(names):
         subject.on_run(subject.jobs[0], task, run(PROBES[name], "float64", {}))
     [entry] = subject.entries()
-    [note] = entry.findings
+    [note] = [found for found in entry.findings if found.area == "hyperparameters"]
     assert (entry.verdict, note.level) == ("conforms", "note")
     assert note.observed == "where nothing is given, weight_decay is 0.99"
 
