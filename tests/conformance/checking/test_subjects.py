@@ -271,7 +271,7 @@ def test_an_option_that_neither_the_kernel_nor_its_claim_has_is_said() -> None:
 
 def test_defaults_that_are_other_numbers_are_a_note() -> None:
     """Probes give every hyperparameter, so that no run shows them."""
-    names = ["STEP.1/fingerprint", "LR.1/odd-values"]
+    names = ["STEP.1/fingerprint", "MOM.1/b1-zero"]
     subject = ThirdParty("m:C", "torch.AdamW", {}, None, [PROBES[name] for name in names], ["float64"])
     subject.on_ready(CandidateInfo("torch optimizer", defaults={"lr": 1e-3, "weight_decay": 0.99}))
     for task, name in enumerate(names):
