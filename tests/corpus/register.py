@@ -109,6 +109,7 @@ HELD_OUT = (
     "eighteenth_blind",
     "nineteenth_blind",
     "twentieth_blind",
+    "twentyfirst_blind",
 )  #: how modules that were held out begin
 ITEMS: dict[str, Item] = {}  #: by target
 
