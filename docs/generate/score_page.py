@@ -34,7 +34,7 @@ the right area. Which area is right was decided from the code of the Adam, never
 """
 
 HELD_OUT = """The faults that the suite knows were written beside this corpus, so the suite was taught what is
-scored here. Twenty sets are exceptions. Each was written by somebody who had not seen how the suite names
+scored here. Twenty-one sets are exceptions. Each was written by somebody who had not seen how the suite names
 a fault, from the specification and from bugs found in the wild. All were scored once before anything in the
 suite was changed because of them, `blind_*.py` in part.
 
@@ -162,6 +162,14 @@ suite was changed because of them, `blind_*.py` in part.
   three that were not killed was not run, since its constructor names no arguments; it is now. The second
   needed a matrix of several rows whose state is saved and restored, which a probe has now. The last one
   cannot go on from the groups of another library's state.
+- `twentieth_blind_*.py`: 60 wrong Adams and 20 right ones after reports that were drawn at random from 184
+  new ones, written when the suite had been changed because of the nineteenth set. All were labelled before any
+  of them was scored, and the figures at first sight are with these labels. Of the two that were not killed,
+  one is a kernel whose claim has an option that the kernel has not, which was an error of the check. The other
+  has another default; no run shows it, since probes give every hyperparameter. A note says it now, and it
+  stands among the equivalent ones. Of the five others three were told by what follows from the part that is
+  wrong, one had a cause that explains nothing, and one steps some arrays twice, which had the name of their
+  shape.
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
@@ -184,6 +192,7 @@ FIRST = {
     "seventeenth_blind": {"killed": "58 of 60 (96.7 %)", "named": "53 of 60 (88.3 %)", "alarms": "0"},
     "eighteenth_blind": {"killed": "59 of 60 (98.3 %)", "named": "52 of 60 (86.7 %)", "alarms": "0"},
     "nineteenth_blind": {"killed": "57 of 60 (95.0 %)", "named": "54 of 60 (90.0 %)", "alarms": "0"},
+    "twentieth_blind": {"killed": "58 of 60 (96.7 %)", "named": "53 of 60 (88.3 %)", "alarms": "0"},
 }
 """What that first score of each set said."""
 AGAIN = (
@@ -205,6 +214,7 @@ AGAIN = (
     "seventeenth",
     "eighteenth",
     "nineteenth",
+    "twentieth",
 )  #: the sets that were written after `blind_*.py`
 
 GENERATED = """A generator (`tests/corpus/orders.py`) takes the definition and writes its sums, products,
