@@ -163,13 +163,13 @@ suite was changed because of them, `blind_*.py` in part.
   needed a matrix of several rows whose state is saved and restored, which a probe has now. The last one
   cannot go on from the groups of another library's state.
 - `twentieth_blind_*.py`: 60 wrong Adams and 20 right ones after reports that were drawn at random from 184
-  new ones, written when the suite had been changed because of the nineteenth set. All were labelled before any
-  of them was scored, and the figures at first sight are with these labels. Of the two that were not killed,
-  one is a kernel whose claim has an option that the kernel has not, which was an error of the check. The other
-  has another default; no run shows it, since probes give every hyperparameter. A note says it now, and it
-  stands among the equivalent ones. Of the five others three were told by what follows from the part that is
-  wrong, one had a cause that explains nothing, and one steps some arrays twice, which had the name of their
-  shape.
+  new ones, written when the suite had been changed because of the nineteenth set. All were labelled before
+  any of them was scored, and the figures at first sight are with these labels. Of the two that were not
+  killed, one is a kernel whose claim has an option that the kernel has not, which was an error of the
+  check. The other has another default; no run shows it, since probes give every hyperparameter. A note says
+  it now, and it stands among the equivalent ones. Of the five others three were told by what follows from
+  the part that is wrong, one had a cause that explains nothing, and one steps some arrays twice, which had
+  the name of their shape.
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
