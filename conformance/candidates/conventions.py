@@ -89,12 +89,13 @@ def settled(tried: Convention, dtype: str, returns: tuple[str, ...] | None, coun
     slot, before, after, result = called(probing, dtype, 1, count)
     found = replace(tried, read=probing.read)
     clock_moved = slot.clock is not None and float(np.reshape(numpy(tried, slot.clock), ())) != 1.0
-    if not same_bits(before["p"], after["p"]):
+    wrote_moments = changed(before, after, "m", "v")
+    if not same_bits(before["p"], after["p"]) or (result is None and wrote_moments):  # p may be what is wrong
         found.ticks = clock_moved
     else:
         found.returns = returns or returned_roles(probing, result)
-        parts = found.parts(result)
-        if "p" not in parts or not ({"m", "v"} <= set(parts) or changed(before, after, "m", "v")):
+        parts = {} if result is None else found.parts(result)
+        if "p" not in parts or not ({"m", "v"} <= set(parts) or wrote_moments):
             raise CandidateError(
                 f"it wrote to no parameter, and returned {text_of(result)}; expected p, m and v as new "
                 'arrays in this order, or kernel(..., returns="v, m, p") that tells another'

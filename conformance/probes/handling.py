@@ -109,6 +109,9 @@ PROBES = [
     resumed(Probe(
         "STATE.4/resumed-first", "saved and restored before the first step, which is t=1 all the same",
         (numbers(27, 3),), moving(28, 1, (3,)), {**ODD, "b1": 0.9, "b2": 0.99})),
+    resumed(late(
+        "STATE.4/resumed-late", "saved and restored after 70,000 updates: the clock is no number of 16 bits",
+        70_001, 0.99999)),
     resumed(Probe(
         "STATE.4/resumed-rate", "a new lr, then a run is saved and restored: it goes on with the new one",
         (numbers(168, 3),), scheduled(moving(169, 6, (3,)), {1: 0.125}), {**ODD, "b1": 0.9, "b2": 0.99})),

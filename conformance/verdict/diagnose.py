@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from adamcore import Adam
+from adamcore.conformance.anatomy.circumstances import FIRST
 from adamcore.conformance.faults import FAULTS, NOT_MEASURED, faults_of
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.probes import PROBES
@@ -40,6 +41,10 @@ HANDLING = (
     ("called its closure", "closure", "STEP.2", SAYS["STEP.2"]),
 )
 """What is wrong around the arithmetic, by what a failure says: area, rule, and what is asked."""
+AROUND = (
+    "groups", "schedule", "clock", "missing", "all_missing", "maximize", "state", "aliasing", "isolation",
+)  # fmt: skip
+"""Areas of what is around the arithmetic."""
 PLAIN = (FINGERPRINT, "STATE.4/uninterrupted")  #: the probes with nothing special in them
 
 
@@ -243,12 +248,15 @@ def is_beside(cause: Cause, measured: Finding) -> bool:
     """Return whether a cause is a known fault of another area than that of the part that was measured.
 
     No value of a hyperparameter makes equal elements of an array go different ways or counts once it was
-    changed, and none on an axis makes a run depend on those before it.  If the first part that is not as
-    claimed is the coefficients or the digits of a hyperparameter, the steps have those that they should have.
+    changed. None on an axis makes a run depend on those before it, and nor does what is done to an array.
+    If the first part that is not as claimed is the coefficients or the digits of a hyperparameter, the
+    steps have those that they should have.
     """
     fault = cause.fault
     if fault is None:
         return measured.area == "isolation"
+    if fault.area == "layout" and measured.observed == FIRST["again"].text:
+        return True
     if fault.area == "hyperparameters" and (measured.area == "layout" or measured.observed == UNTIL_CHANGED):
         return True
     if fault.narrow is not None and (measured.area == "coefficients" or is_of_digits(measured)):
@@ -264,12 +272,15 @@ def is_of_digits(measured: Finding) -> bool:
 def as_precision(measured: Finding, dtype: str) -> Finding:
     """Return the finding as one of precision, since what it says holds in one dtype alone.
 
-    A hyperparameter that counts as another one is no matter of precision in any dtype.
+    A hyperparameter that counts as another one is no matter of precision in any dtype, nor is what one step
+    or one parameter has of another.
     """
     if measured.area == "hyperparameters":
         return measured
-    observed = measured.observed.removesuffix(f" in {dtype}")
-    return Finding("mixed_precision", "NUM.1", SAYS["NUM.1"], f"in {dtype} alone {observed}")
+    observed = f"in {dtype} alone {measured.observed.removesuffix(f' in {dtype}')}"
+    if measured.area in AROUND:
+        return replace(measured, observed=observed)
+    return Finding("mixed_precision", "NUM.1", SAYS["NUM.1"], observed)
 
 
 def dtype_alone(case: Case, failures: Sequence[Result]) -> str | None:

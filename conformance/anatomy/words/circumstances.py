@@ -299,12 +299,31 @@ def beside_it(d: Difference) -> Words | None:
     return "isolation", "STATE.3", f"after an array of the shape {shape} another is not stepped as claimed"
 
 
+def are_cut_unless_tiny(d: Difference) -> bool:
+    """True if equal elements make shorter steps than claimed, but those of tiny gradients do not."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or any(r.why_not(name) for name in ("sizes", "sizes-small")):
+        return False
+    pairs = {
+        name: [(r.moves(name, i), claimed.moves(name, i)) for i in range(len(SHAPES))]
+        for name in ("sizes", "sizes-small")
+    }
+    shorter = all(np.all(np.abs(a.value) < (1.0 - NEAR) * np.abs(b.value)) for a, b in pairs["sizes"])
+    return shorter and all(a.all_equal(b) for a, b in pairs["sizes-small"])
+
+
 def order(d: Difference) -> Words | None:
     """The words on a maximum that depends on the places of elements, or on arrays that are scaled; or None.
 
     The largest v makes the shortest steps, and the first v is always the largest.
     """
     r, claim, claimed = d.anatomy.readings, d.anatomy.claim, d.anatomy.claimed
+    if are_cut_unless_tiny(d):
+        return (
+            "clipping",
+            "NUM.5",
+            "gradients are cut by some of them alone, so that the places of elements count",
+        )
     if are_scaled_by_order(r):
         text = "the steps of an array are multiplied by one number, which is another where its elements"
         return (

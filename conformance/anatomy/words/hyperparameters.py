@@ -27,6 +27,9 @@ def hyperparameters(d: Difference) -> Words:
     found = None if claim is None else counts_as(claim, sweep, probe, got, d.anatomy.readings.dtype)
     if found is None and (words := cut(d, name, probe)):
         return words
+    if found is None and sweep.name == "lr" and stands_still_after_first(d, name):
+        text = f"with {name} the first step is as claimed, and then nothing moves any more"
+        return "schedule", "LR.1", f"{text}: a step that moves little is the last one"
     if found is None and sweep.name == "lr" and is_of_decay(d, name):
         return "decay", decay_rule(d), f"with {name} elements decay by another share than claimed"
     if found is None and sweep.name in ("b1", "b2") and (steps := uncorrected_steps(d, probe, got)):
@@ -51,6 +54,15 @@ def hyperparameters(d: Difference) -> Words:
         and near(np.log(found) / np.log(sweep.value), 2.0)
     )
     return "epsilon" if power else "hyperparameters", rule, f"{what} counts as {number(found)}"
+
+
+def stands_still_after_first(d: Difference, name: str) -> bool:
+    """True if the first step is as claimed, and no later one moves anything."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None:
+        return False
+    first, later = r.moves(name)[0], r.moves(name).value[1:]
+    return first.all_equal(claimed.moves(name)[0]) and not later.any()
 
 
 def is_of_decay(d: Difference, name: str) -> bool:
