@@ -88,6 +88,7 @@ class Stepper:
         """Step by the very function of another one, of the same hyperparameters, where there is one."""
 
     closure_calls = 0  #: how often the last step called its closure
+    moved_first = False  #: True if the last step changed a parameter before it called its closure
     state_taken = False  #: True if loading took entries out of the state that it was given, or put some in
     loss_lost = False  #: True if it returned nothing of what its closure returned
 
@@ -230,6 +231,8 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
                 raise refused(probe, index, error) or error from None
             if probe.has_closure and stepper.closure_calls != 1:
                 run.closure.append(f"called its closure {stepper.closure_calls} times in step {index}")
+            elif stepper.moved_first:
+                run.closure.append(f"changed a parameter before it called its closure in step {index}")
             elif stepper.loss_lost and probe.level == "should":
                 run.closure.append(f"returned nothing of its closure's loss in step {index}")
             run.compilations.append(compilations.count() - compiled)

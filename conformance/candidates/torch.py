@@ -355,10 +355,12 @@ class TorchStepper(Stepper):
 
         A parameter without a gradient is no part of the sum.
         """
-        self.closure_calls = 0
+        self.closure_calls, self.moved_first = 0, False
+        before = [p.detach().clone() for p in self.params]
 
         def closure() -> Any:
             self.closure_calls += 1
+            self.moved_first |= not all(map(self.torch.equal, before, self.params))
             self.optimizer.zero_grad()
             loss = self.closure_loss(grads)
             return None if self.probe.manner == "silent closure" else loss

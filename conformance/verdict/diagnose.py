@@ -38,7 +38,7 @@ HANDLING = (
     ("came back as float64, expected float32", "layout", "STEP.1", WIDENED),
     ("came back", "layout", "STEP.1", "parameters keep their shape and dtype"),
     ("wrote to", "aliasing", "STATE.2", SAYS["STATE.2"]),
-    ("called its closure", "closure", "STEP.2", SAYS["STEP.2"]),
+    ("called its closure", "closure", "STEP.2", SAYS["STEP.2"]),  # too often, or late
 )
 """What is wrong around the arithmetic, by what a failure says: area, rule, and what is asked."""
 AROUND = (

@@ -138,6 +138,22 @@ def test_one_parameter_is_there_from_the_start() -> None:
     assert waiting(probe(Step((None, G1)))) == []
 
 
+def test_a_parameter_that_is_changed_before_the_closure_is_called_is_said() -> None:
+    """Its gradients are then those of other parameters."""
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    class DecaysFirst(torch.optim.AdamW):
+        def step(self, closure: Any = None) -> Any:
+            with torch.no_grad():
+                for p in self.param_groups[0]["params"] if closure else ():
+                    p.mul_(0.5)
+            return super().step(closure)
+
+    run = TorchCandidate(DecaysFirst, {}, None, None).run(closures(), "float32")
+    assert run.closure == [f"changed a parameter before it called its closure in step {i}" for i in (1, 2)]
+
+
 @pytest.mark.parametrize(
     ("calls", "said"), [(0, "called its closure 0 times in step 1"), (1, ""), (2, "2 times")]
 )
