@@ -271,6 +271,14 @@ def clock_ahead(d: Difference) -> int | None:
     return n if all(near_moves(r.moves(name), other.moves(name)) for name in ("linear", "normal")) else None
 
 
+def decays_as_often(d: Difference, times: float) -> bool:
+    """True if a decay that goes with lr takes so many times the share of p that is claimed."""
+    claim, [made] = d.anatomy.claim, [part for part in d.anatomy.parts if part.name == "decay"]
+    if claim is None or claim.decay != "decoupled" or not np.any(made.claimed["rate"].value):
+        return False
+    return near(made.values["rate"].value / made.claimed["rate"].value, times)
+
+
 def sums(d: Difference) -> Words:
     """The words on weights that add up to another sum in all steps."""
     [made] = [part for part in d.anatomy.parts if part.name == "step"]
@@ -284,6 +292,8 @@ def sums(d: Difference) -> Words:
         lr = d.anatomy.readings.hyper("lr")
         text = f"lr is {number(lr * got[0] / want[0])} where {number(lr)} is claimed"
         return "hyperparameters", "STEP.1", text
+    if name == "first" and decays_as_often(d, got[0] / want[0]):
+        return "hyperparameters", "LR.1", f"lr counts {number(got[0] / want[0])} times, in steps and in decay"
     if name == "second" and claim is not None and claim.nesterov != "none" and near(got[0] / want[0], b2):
         return "nesterov", "NES.2", "the corrected v is multiplied by b2, as m is by b1 where it looks ahead"
     return "moments", "STEP.1", f"{what} is {number(got[0] / want[0])} times as large as claimed"

@@ -143,7 +143,9 @@ def test_a_parameter_that_is_changed_before_the_closure_is_called_is_said() -> N
     torch = pytest.importorskip("torch")
     from adamcore.conformance.candidates.torch import TorchCandidate
 
-    class DecaysFirst(torch.optim.AdamW):
+    base: type = torch.optim.AdamW
+
+    class DecaysFirst(base):  # type: ignore[misc]
         def step(self, closure: Any = None) -> Any:
             with torch.no_grad():
                 for p in self.param_groups[0]["params"] if closure else ():
