@@ -160,6 +160,7 @@ AXIS_SAYS: dict[str, dict[Any, str]] = {
 """For each value on an axis, what a candidate does that has it."""
 
 
+AFTER_OTHERS = "the same run comes out otherwise after other runs"  #: what nothing within a run does
 UNTIL_CHANGED = "nothing moves until the learning rate is changed"  #: what no value of lr does
 
 

@@ -56,6 +56,7 @@ from adamcore.conformance.anatomy.ordinary import (
 )  # fmt: skip
 from adamcore.conformance.anatomy.readings import Readings
 from adamcore.conformance.probes.design import resumed
+from adamcore.conformance.rules import AFTER_OTHERS
 from adamcore.conformance.types import Probe
 
 
@@ -87,7 +88,7 @@ class Circumstance:
 
 FIRST: dict[str, Circumstance] = {
     "again": Circumstance(
-        "isolation", "STATE.3", "the same run comes out otherwise after other runs",
+        "isolation", "STATE.3", AFTER_OTHERS,
         (PLAIN, ordinary("again", "the same run again")), against_plain),
     "betas": Circumstance(
         "isolation", "STATE.3", "corrections under other betas are those of the run before",

@@ -14,11 +14,10 @@ from typing import Literal
 import numpy as np
 
 from adamcore import Adam
-from adamcore.conformance.anatomy.circumstances import FIRST
 from adamcore.conformance.faults import FAULTS, NOT_MEASURED, faults_of
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.rules import SAYS, UNTIL_CHANGED, area_of
+from adamcore.conformance.rules import AFTER_OTHERS, SAYS, UNTIL_CHANGED, area_of
 from adamcore.conformance.types import Finding, Probe, Result, Run, RunKey
 from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.causes import Cause, best_cause, fold
@@ -255,7 +254,7 @@ def is_beside(cause: Cause, measured: Finding) -> bool:
     fault = cause.fault
     if fault is None:
         return measured.area == "isolation"
-    if fault.area == "layout" and measured.observed == FIRST["again"].text:
+    if fault.area == "layout" and measured.observed == AFTER_OTHERS:
         return True
     if fault.area == "hyperparameters" and (measured.area == "layout" or measured.observed == UNTIL_CHANGED):
         return True

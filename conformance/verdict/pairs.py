@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adamcore.conformance.rules import SAYS
+from adamcore.conformance.rules import AFTER_OTHERS, SAYS
 from adamcore.conformance.types import Finding, Probe, Result
 from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.judge import CLOCKS, IN_ANOTHER_ORDER
@@ -44,8 +44,7 @@ def is_restored(probe: Probe) -> bool:
 
 
 PAIRS = (
-    Pair("STEP.1/fingerprint", "STATE.3/again", "isolation", "STATE.3",
-         "the same run comes out otherwise after other runs", any_probe),
+    Pair("STEP.1/fingerprint", "STATE.3/again", "isolation", "STATE.3", AFTER_OTHERS, any_probe),
     Pair("STATE.4/uninterrupted", "STATE.3/beside", "isolation", "STATE.3",
          "a run comes out otherwise beside another optimizer", is_beside),
     Pair("STATE.4/uninterrupted", "STATE.3/alike", "isolation", "STATE.3",

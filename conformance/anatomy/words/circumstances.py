@@ -13,27 +13,20 @@ from adamcore.conformance.anatomy.circumstances import AFTER, FIRST, SECOND
 from adamcore.conformance.anatomy.differences import Difference, Words
 from adamcore.conformance.anatomy.experiments import CONSTANT, T
 from adamcore.conformance.anatomy.facts import NEAR, near
-from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.ordinary import (
     CLOCKS,
-    LENGTHS,
-    PATTERN,
-    SHAPES,
     ZERO_PATTERNS,
-    is_independent_of_size,
     moves,
-    unevenness,
     with_changes,
 )
 from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
 from adamcore.conformance.anatomy.texts import listed, number
-from adamcore.conformance.anatomy.words.clocks import averaged, clocks_of_steps, is_stepped_twice
+from adamcore.conformance.anatomy.words.clocks import averaged, clocks_of_steps
 from adamcore.conformance.anatomy.words.decay import decay_rule
-from adamcore.conformance.anatomy.words.moments import is_scaled_as_one
+from adamcore.conformance.anatomy.words.places import even, order, permuted, sizes, twins
 from adamcore.conformance.types import FloatArray, Start
 
 ROUNDED = 1e-6  #: a factor this near to 1 is rounding
-LONGEST = max(range(len(SHAPES)), key=lambda i: int(np.prod(SHAPES[i])))  #: the place of the longest array
 
 
 def circumstance(d: Difference) -> Words:
@@ -51,59 +44,6 @@ def shared(d: Difference) -> Words | None:
     return "layout", "STEP.1", FIRST["shared"].text
 
 
-def even(d: Difference) -> Words | None:
-    """The words on equal elements that go different ways by large gradients alone, or None."""
-    r = d.anatomy.readings
-    if "sizes-small" not in r.probes or r.why_not("sizes-small") or r.why_not("sizes"):
-        return None
-    small = unevenness(r, ["sizes-small"])
-    if not small.all_equal(Measured(np.zeros(len(small)))):
-        return None
-    text = "parts of an array are scaled down, each by its own gradients: equal ones that are tiny go one way"
-    return "clipping", "NUM.5", text
-
-
-def sizes(d: Difference) -> Words | None:
-    """The words on arrays that do not move, whose v is not their elements', or that have two dimensions."""
-    r = d.anatomy.readings
-    if is_independent_of_size(r, "sizes"):
-        return None
-    still = [shape for i, shape in enumerate(SHAPES) if not np.any(r.moves("sizes", i).value)]
-    if still and all(len(shape) > 1 for shape in still) and is_matrix_moved(r):
-        text = "equal gradients do not move an array of two dimensions, others do: their mean is taken off"
-        return "moments", "MOM.1", text
-    if still:
-        text = f"arrays of the shapes {', '.join(map(str, dict.fromkeys(still)))} do not move"
-        return "layout", "STEP.1", text
-    if (counted := clock_of_size(d)) is not None:
-        text = f"an array of {np.prod(SHAPES[LONGEST])} elements makes its steps 1, 2, ... as those of t = "
-        return "clock", "CLK.1", f"{text}{listed(counted)}"
-    [second] = [part for part in d.anatomy.parts if part.name == "second moment"]
-    if "beside others" in second.differs and not is_scaled_as_one(d):
-        text = "beside others in its array, a large gradient's step has the share "
-        return "moments", "MOM.2", Difference(d.anatomy, second).beside("beside others", text)
-    steps = [r.moves("sizes", i)[:, 0] for i in range(len(SHAPES))]
-    if (most := largest_as_claimed(d, steps)) is not None:
-        text = f"arrays of more than {most} elements make other steps, all the same ones, than smaller arrays"
-        return "layout", "STEP.1", text
-    rows, matrices = ([s for s, shape in zip(steps, SHAPES, strict=True) if (len(shape) > 1) == many]
-                      for many in (False, True))  # fmt: skip
-    if not all(row.all_equal(rows[0]) for row in rows):
-        return None
-    if is_independent_of_size(r, "sizes-small"):
-        text = "gradients of arrays of two dimensions are cut: tiny ones make the steps of those in others"
-        return "clipping", "NUM.5", text
-    if all(is_stepped_twice(d, "sizes", i) for i, shape in enumerate(SHAPES) if len(shape) > 1):
-        return "moments", "MOM.1", "an array of two dimensions is stepped twice in each step"
-    times = listed(matrices[0].value / rows[0].value)
-    return "layout", "STEP.1", f"a step of an array of two dimensions is {times} times that of one of one"
-
-
-def is_matrix_moved(r: Readings) -> bool:
-    """True if gradients that differ from each other move an array of two dimensions."""
-    return "layout-C" in r.probes and not r.why_not("layout-C") and bool(np.any(r.moves("layout-C", 0).value))
-
-
 def after_small(d: Difference) -> Words | None:
     """The words on large gradients that are scaled down after tiny ones, which are no zeros, or None."""
     r, claimed = d.anatomy.readings, d.anatomy.claimed
@@ -119,49 +59,6 @@ def after_small(d: Difference) -> Words | None:
         return None
     text = "after tiny gradients a large one moves p the less far, by the share "
     return "clipping", "NUM.5", f"{text}{number(float(np.min(share)))}"
-
-
-def largest_as_claimed(d: Difference, steps: Sequence[Measured]) -> int | None:
-    """Return up to which size arrays are stepped as claimed if all larger ones are stepped alike, or None.
-
-    A norm or a mean makes steps of as many sizes as there are arrays.
-    """
-    claimed = d.anatomy.claimed
-    if claimed is None:
-        return None
-    sizes = np.array([int(np.prod(shape)) for shape in SHAPES])
-    right = np.array([step.all_equal(claimed.moves("sizes", i)[:, 0]) for i, step in enumerate(steps)])
-    if right.all() or not right.any() or np.max(sizes[right]) >= np.min(sizes[~right]):
-        return None
-    others = [step for step, is_right in zip(steps, right, strict=True) if not is_right]
-    alike = len(others) > 1 and all(other.all_equal(others[0]) for other in others)
-    return int(np.max(sizes[right])) if alike else None
-
-
-def clock_of_size(d: Difference) -> FloatArray | None:
-    """Return the clock, if it is not its own, with which the claim makes each step of the longest array."""
-    moved = d.anatomy.readings.moves("sizes", LONGEST)[:, 0].value
-    hyper = d.anatomy.readings.probes["sizes"].hyper
-    found = clocks_of_steps(d, hyper, [float(g) for g in PATTERN[: len(moved)]], moved)
-    return None if found is None or np.array_equal(found, np.arange(1, len(found) + 1)) else found
-
-
-def twins(d: Difference) -> Words | None:
-    """The words on arrays of one shape that come back as one of them, though their gradients differ."""
-    after = [d.anatomy.readings.positions("twins", i)[1:] for i in range(3)]
-    if not all(np.array_equal(p, after[0]) for p in after):
-        return None
-    return "isolation", "STATE.3", "arrays of one shape come back equal, though their gradients differ"
-
-
-def permuted(d: Difference) -> Words | None:
-    """The words on elements of a matrix that make the steps of others, or of which nothing can be read."""
-    if not np.isfinite(d.values("matrix")[0]).any():
-        return "layout", "STEP.1", "an array of two dimensions does not come back with its shape and numbers"
-    got, want = (np.sort(values.reshape(-1, 12), axis=1) for values in d.values("matrix"))
-    if not near(got[:1], want[:1]) and np.all(got):
-        return None
-    return "layout", "STEP.1", "in an array of two dimensions elements make the steps of others, or none"
 
 
 def betas(d: Difference) -> Words | None:
@@ -297,59 +194,6 @@ def beside_it(d: Difference) -> Words | None:
         return None
     shape = r.probes[name].params[0].shape
     return "isolation", "STATE.3", f"after an array of the shape {shape} another is not stepped as claimed"
-
-
-def are_cut_unless_tiny(d: Difference) -> bool:
-    """True if equal elements make shorter steps than claimed, but those of tiny gradients do not."""
-    r, claimed = d.anatomy.readings, d.anatomy.claimed
-    if claimed is None or any(r.why_not(name) for name in ("sizes", "sizes-small")):
-        return False
-    pairs = {
-        name: [(r.moves(name, i), claimed.moves(name, i)) for i in range(len(SHAPES))]
-        for name in ("sizes", "sizes-small")
-    }
-    shorter = all(np.all(np.abs(a.value) < (1.0 - NEAR) * np.abs(b.value)) for a, b in pairs["sizes"])
-    return shorter and all(a.all_equal(b) for a, b in pairs["sizes-small"])
-
-
-def order(d: Difference) -> Words | None:
-    """The words on a maximum that depends on the places of elements, or on arrays that are scaled; or None.
-
-    The largest v makes the shortest steps, and the first v is always the largest.
-    """
-    r, claim, claimed = d.anatomy.readings, d.anatomy.claim, d.anatomy.claimed
-    if are_cut_unless_tiny(d):
-        return (
-            "clipping",
-            "NUM.5",
-            "gradients are cut by some of them alone, so that the places of elements count",
-        )
-    if are_scaled_by_order(r):
-        text = "the steps of an array are multiplied by one number, which is another where its elements"
-        return (
-            "moments",
-            "STEP.1",
-            f"{text} stand in the opposite order, as of its first or its last gradient",
-        )
-    if claim is None or claimed is None or claim.amsgrad == "none":
-        return None
-    for name in FIRST["order"].names:
-        for i in range(len(LENGTHS)):
-            got, want = (np.abs(each.moves(name, i).value) for each in (r, claimed))
-            if not near(got[0], want[0]) or np.any(got < want * (1.0 - NEAR)):
-                return None
-    text = "an element's steps after the first are too long, never too short, depending on its place"
-    return "amsgrad", "AMS.1", f"{text}: the maximum is not its own"
-
-
-def are_scaled_by_order(r: Readings) -> bool:
-    """True if the opposite order of its elements multiplies all steps of an array by one number."""
-    for i in range(len(LENGTHS)):
-        one, other = (r.moves(name, i).value for name in FIRST["order"].names)
-        ratio = one / other[:, ::-1]
-        if not np.isfinite(ratio).all() or not near(ratio, ratio[:, :1]):
-            return False
-    return True
 
 
 def alike(moved: FloatArray) -> bool:

@@ -113,16 +113,6 @@ class StepsFirstFarther(Parts):
         self.p[i] = self.p[i] if i else 2 * self.p[i] - before
 
 
-class MatricesTwice(Parts):
-    """Matrices are in two lists, of which each is stepped."""
-
-    def one(self, i: int, g: FloatArray) -> None:
-        super().one(i, g)
-        if g.ndim == 2:
-            self.t[i] += 1
-            super().one(i, g)
-
-
 class MasterStays(Parts):
     """A step goes out from a copy of the parameters that is never written to."""
 
@@ -188,7 +178,6 @@ class DropsEveryThird(Parts):
             "STEP.1",
             "the first array is not stepped as claimed, and those after it",
         ),
-        (MatricesTwice, "moments", "MOM.1", "an array of two dimensions is stepped twice in each step"),
         (MasterStays, "storage", "STEP.1", "each step begins at the parameters of the start"),
         (NoFirstMomentOfZero, "storage", "MOM.1", "as by an m of 1e-19 that does not fade"),
         (CutByFormerNorm, "clipping", "NUM.5", "tiny gradients count less beside large ones of other arrays"),

@@ -1,0 +1,50 @@
+"""Words on an element whose place, or an array whose size or shape, changes its steps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from measured_adams import Parts, assert_found, whole_anatomy
+
+from adamcore.conformance.anatomy.words.findings import first_finding
+from adamcore.conformance.types import FloatArray
+
+
+class MatricesTwice(Parts):
+    """Matrices are in two lists, of which each is stepped."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g)
+        if g.ndim == 2:
+            self.t[i] += 1
+            super().one(i, g)
+
+
+class CutByFirstQuarter(Parts):
+    """Gradients are cut to a norm of 1 by the norm of their first quarters, as of one rank of four."""
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        first = [np.ravel(g)[: -(-g.size // 4)] for g in grads if g is not None]
+        share = 1 / max(1.0, float(np.sqrt(sum(np.sum(g * g) for g in first))))
+        return super().step([None if g is None else g * share for g in grads])
+
+
+class LastIsFirst(Parts):
+    """The last element of an array has the gradient of the first one."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        g = g.copy()
+        g.flat[g.size - 1 :] = g.flat[:1]
+        super().one(i, g)
+
+
+@pytest.mark.parametrize(
+    ("cls", "area", "rule", "observed"),
+    [
+        (MatricesTwice, "moments", "MOM.1", "an array of two dimensions is stepped twice in each step"),
+        (CutByFirstQuarter, "clipping", "NUM.5", "gradients are cut by some of them alone"),
+        (LastIsFirst, "layout", "STEP.1", ""),
+    ],
+)
+def test_places(cls: type, area: str, rule: str, observed: str) -> None:
+    assert_found(first_finding(whole_anatomy(cls)), area, rule, observed)
