@@ -34,6 +34,7 @@ class CandidateInfo:
     extra: Mapping[str, str] = field(default_factory=dict)  #: other arguments, as Python text
     claims_complex: bool = True  #: False if it may be written for real numbers alone
     rounds_alike: bool = True  #: False if a run that is resumed may round otherwise
+    step: str = "step()"  #: how a program calls a step
 
 
 class Candidate(Protocol):
