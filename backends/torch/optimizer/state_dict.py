@@ -64,7 +64,7 @@ def pack(
     """
     places: dict[torch.Tensor, int] = {}
     packed_groups, start = [], 0
-    settings: dict[int, torch.Tensor] = {}
+    settings: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
     for group in groups:
         for k, p in enumerate(group["params"], start):
             places.setdefault(p, k)
