@@ -13,7 +13,7 @@ from typing import Any
 import array_api_compat
 
 from adamcore.adam import Adam
-from adamcore.errors import HyperparameterError
+from adamcore.errors import GradientError, HyperparameterError
 from adamcore.state import AdamState
 from adamcore.trees import ParamTree
 from adamcore.types import Tree
@@ -98,7 +98,8 @@ def minimize(
     Raises:
         HyperparameterError: ``steps`` or ``gtol`` is out of range, or both ``adam`` and ``options``
             are given.
-        ParameterError, TreeError, GradientError: as :meth:`adamcore.Adam.step`.
+        GradientError: ``fun_and_grad`` returned no pair; or as :meth:`adamcore.Adam.step`.
+        ParameterError, TreeError: as :meth:`adamcore.Adam.step`.
 
     Example:
         >>> import numpy as np
@@ -118,10 +119,9 @@ def minimize(
     status, nit = 0, 0
     with bar(steps if progress else None) as shown:
         while True:
-            value, jac = fun_and_grad(x)
-            fun = float(value)
+            fun, jac = value_and_gradient(fun_and_grad(x))
             if keep_best and (best is None or fun < best[0]):
-                best = fun, x, jac
+                best = fun, x, copied(jac)
             shown(nit, f"{fun:.6g}")
             if stopped(callback, Progress(x, fun, jac, nit)):
                 status = 2
@@ -157,6 +157,33 @@ def stopped(callback: Callable[[Progress], Any] | None, now: Progress) -> bool:
         return bool(callback(now))
     except StopIteration:
         return True
+
+
+def value_and_gradient(answer: Any) -> tuple[float, Tree]:
+    """Return the value and the gradient that a function returned.
+
+    Raises:
+        GradientError: it returned something else than these two.
+    """
+    if not isinstance(answer, tuple | list) or len(answer) != 2:
+        raise GradientError(
+            f"fun_and_grad returned {type(answer).__name__}: expected two things, the value and the "
+            "gradient; return (value, gradient)"
+        )
+    return float(answer[0]), answer[1]
+
+
+def copied(tree: Tree) -> Tree:
+    """Return a gradient in memory of its own: a function may write its next one into the same arrays."""
+    held = ParamTree(tree, "gradient")
+    return held.like(
+        [
+            array_api_compat.array_namespace(x).asarray(x, copy=True)
+            if array_api_compat.is_array_api_obj(x)
+            else x
+            for x in held.leaves
+        ]
+    )
 
 
 def largest(tree: Tree) -> float:

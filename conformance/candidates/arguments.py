@@ -279,7 +279,7 @@ def partial_options(found: Any) -> dict[str, str]:
     return {name: repr(value) for name, value in plain.items()}
 
 
-def signature_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+def signature_of(function: Any) -> list[inspect.Parameter]:
     """Return the arguments of a function; none if Python cannot tell them."""
     try:
         return list(inspect.signature(function).parameters.values())

@@ -35,6 +35,7 @@ class CandidateInfo:
     claims_complex: bool = True  #: False if it may be written for real numbers alone
     rounds_alike: bool = True  #: False if a run that is resumed may round otherwise
     defaults: Mapping[str, float] = field(default_factory=dict)  #: what it takes where it is given nothing
+    step: str = "step()"  #: how a program calls a step
 
 
 class Candidate(Protocol):
@@ -265,6 +266,8 @@ def refused(probe: Probe, index: int, error: Exception) -> UnsupportedProbe | No
     changes = probe.steps[index - 1].changes
     if changes and isinstance(error, (ValueError, NotImplementedError)):
         return UnsupportedProbe(f"it refuses other {', '.join(changes)}: {describe(error)}")
+    if probe.is_complex and index == 1 and isinstance(error, NotImplementedError):
+        return UnsupportedProbe(f"it refuses complex parameters: {describe(error)}")
     if probe.dtypes and index == 1:
         return UnsupportedProbe(f"it refuses parameters of two dtypes: {describe(error)}")
     return None

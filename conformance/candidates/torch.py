@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
@@ -12,11 +11,13 @@ import numpy as np
 
 from adamcore.conformance.candidates.arguments import (
     REQUIRED,
+    Arguments,
     class_of,
     effective_hyper,
     map_arguments,
     own_dialect,
     served_probe,
+    signature_of,
 )
 from adamcore.conformance.candidates.base import (
     CandidateInfo,
@@ -33,6 +34,7 @@ from adamcore.conformance.candidates.base import (
     use,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers, without_scale
+from adamcore.conformance.candidates.group_names import in_groups
 from adamcore.conformance.candidates.programs import compilations
 from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import FloatArray, Layout, Manner, Moments, Probe, Run, Start, Step
@@ -57,16 +59,18 @@ class TorchCandidate:
     @property
     def info(self) -> CandidateInfo:
         a = self.arguments
-        device = device_name(self.device)
+        device, dialect = device_name(self.device), own_dialect(self.cls, a.extra)
         return CandidateInfo(
             "torch optimizer",
-            dialect=own_dialect(self.cls, a.extra),
+            dialect=dialect,
             lacks=a.lacks,
             fixed=a.fixed,
             device=device,
             names=a.names,
             extra=a.written,
+            claims_complex=bool(getattr(self.cls, "complex", dialect is not None)),
             defaults=a.defaults,
+            step="step(lambda: torch.zeros(()))" if needs_closure(class_of(self.cls), 1) else "step()",
         )
 
     def run(self, probe: Probe, dtype: str) -> Run:
@@ -165,7 +169,7 @@ class TorchStepper(Stepper):
     def groups(self) -> list[dict[str, Any]]:
         """Return the parameters in groups, each with what its settings differ in."""
         found: list[dict[str, Any]] = []
-        a = self.candidate.arguments
+        a = self.named_in(self.plain_groups())
         before = None
         for i, (p, group) in enumerate(zip(self.params, self.probe.groups, strict=True)):
             if i in self.outside:
@@ -177,6 +181,19 @@ class TorchStepper(Stepper):
             before = group
         return found
 
+    def plain_groups(self) -> Sequence[Mapping[str, Any]]:
+        """Return the groups of an optimizer of one parameter, which say how it names what they have."""
+        made = self.construct(
+            [self.torch.nn.Parameter(self.torch.ones(1, device=self.device))],
+            self.candidate.arguments.call(self.hyper),
+        )
+        return getattr(made, "param_groups", ())
+
+    def named_in(self, groups: Sequence[Mapping[str, Any]]) -> Arguments:
+        """Return the hyperparameters by the names that they have in these groups."""
+        a = self.candidate.arguments
+        return in_groups(a, groups[0]) if groups else a
+
     def freeze(self, step: Step) -> None:
         """Let those parameters alone require a gradient that have one, if the probe is run so."""
         for p, g in zip(self.params, step.grads, strict=True):
@@ -187,7 +204,7 @@ class TorchStepper(Stepper):
         self.outside.remove(number)
         self.joined.append(number)
         own = self.probe.groups[number] if self.probe.groups else {}
-        settings = self.candidate.arguments.settings(own, {**self.hyper, **own})
+        settings = self.named_in(self.optimizer.param_groups).settings(own, {**self.hyper, **own})
         try:
             self.optimizer.add_param_group({"params": [self.params[number]]} | settings)
         except Exception as error:
@@ -207,9 +224,9 @@ class TorchStepper(Stepper):
 
     def set_in(self, groups: Sequence[dict[str, Any]], changes: Mapping[str, Any]) -> None:
         """Set hyperparameters of these groups."""
-        a = self.candidate.arguments
         others = {name: value for name, value in changes.items() if name != "lr"}
         for group in groups:
+            a = self.named_in([group])
             if "lr" in changes:
                 set_number(group, "lr" if "lr" in group else a.names.get("lr", "lr"), changes["lr"])
             for name, value in a.settings(others, {**self.hyper, **a.betas(group), **others}).items():
@@ -329,8 +346,16 @@ class TorchStepper(Stepper):
             p.grad = p.grad if self.probe.has_closure else g
         if self.probe.has_closure:
             self.step_with_closure(grads)
+        elif needs_closure(self.optimizer):
+            self.optimizer.step(lambda: self.give(grads))
         else:
             self.optimizer.step()
+
+    def give(self, grads: Sequence[Any]) -> Any:
+        """Set the gradients, as a closure does; return a loss."""
+        for p, g in zip(self.params, grads, strict=True):
+            p.grad = g
+        return self.torch.zeros((), device=self.device)
 
     def outcome(self, index: int, step: Step, error: Exception | None) -> tuple[list[Any], list[str]]:
         """Return what :meth:`step` returns, or raise the error that it had."""
@@ -384,11 +409,16 @@ class TorchStepper(Stepper):
 
 def takes_closure(made_by: Callable[..., Any]) -> bool:
     """Return whether the ``step`` of an optimizer class takes a closure; it is unknown of a function's."""
-    step: Any = getattr(class_of(made_by), "step", None)
-    try:
-        return len(inspect.signature(step).parameters) > 1
-    except (TypeError, ValueError):
-        return False
+    return len(signature_of(getattr(class_of(made_by), "step", None))) > 1
+
+
+def needs_closure(optimizer: Any, bound: int = 0) -> bool:
+    """Return whether the ``step`` of an optimizer cannot be called without a closure.
+
+    ``bound`` is 1 for a class, whose ``step`` has ``self`` before the closure.
+    """
+    first = signature_of(getattr(optimizer, "step", None))[bound : bound + 1]
+    return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in first)
 
 
 def as_tensor(array: FloatArray, device: str) -> Any:

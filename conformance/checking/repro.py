@@ -121,7 +121,7 @@ def torch_program(target: str, info: CandidateInfo, small: MinimalExample) -> li
         f"optimizer = {name}([p]{argument_text(info, probe)})",
         *loop(probe, f"    optimizer.param_groups[0][{key}] = lr"),
         f"    p.grad = None if g is None else torch.tensor(g, dtype={dtype})",
-        "    optimizer.step()",
+        f"    optimizer.{info.step}",
         "p = p.detach()",
     ]  # fmt: skip
 

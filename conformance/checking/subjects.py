@@ -186,12 +186,14 @@ class Subject:
     ) -> frozenset[str]:
         """Return the probes of complex parameters if the candidate is written for real numbers alone.
 
-        It is unless it claims complex parameters, or has an answer for them that some Adam gives.
+        It is unless it claims complex parameters, or has an answer for them that some Adam gives.  Whoever
+        names a dialect for an optimizer of PyTorch claims them.
         """
         assert self.info is not None
+        claims = self.info.claims_complex or (self.info.kind == "torch optimizer" and bool(self.dialect))
         probes = {p.name: self.effective_probe(p) for p in self.probes if p.is_complex}
         failed = [r for r in results if r.status == "failed" and r.probe in probes]
-        if self.info.claims_complex or not failed:
+        if claims or not failed:
             return frozenset()
         for value in AXES["complex"]:
             other = dataclasses.replace(claim.adam, complex=value)  # type: ignore[arg-type]

@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
             )
         elif clock is not None:
             state = fit(state, replace(state.adam, clock="global"), accept=accept, clock=clock)
-        write(state, options.destination, options.kind, like=target and target.state_dict)
+        said(write, state, options.destination, options.kind, like=target and target.state_dict)
     except AdamcoreError as error:
         print(f"adamcore: {error}", file=sys.stderr)
         return 1

@@ -102,6 +102,23 @@ def test_keep_best() -> None:
     assert result.x == pytest.approx(-0.5)
 
 
+def test_the_gradient_of_the_best_is_its_own_though_the_function_reuses_memory() -> None:
+    memory = {"x": np.zeros(2)}
+
+    def fun(x: Any) -> tuple[float, Any]:
+        np.multiply(x["x"], 2.0, out=memory["x"])
+        return float(np.sum(x["x"] ** 2)), memory
+
+    result = minimize(fun, {"x": np.ones(2)}, lr=0.75, steps=3, keep_best=True)
+    assert np.array_equal(result.jac["x"], 2.0 * result.x["x"])
+
+
+@pytest.mark.parametrize("answer", [1.0, np.float64(1.0), (1.0,), np.zeros(2)], ids=str)
+def test_a_function_that_returns_no_pair_is_told(answer: Any) -> None:
+    with pytest.raises(GradientError, match="expected two things, the value and the gradient"):
+        minimize(lambda x: answer, np.zeros(2), steps=1)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

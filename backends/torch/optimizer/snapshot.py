@@ -58,10 +58,17 @@ def own_memory(x: torch.Tensor) -> None:
             setattr(x, name, inner)
 
 
-def kept(value: Any) -> Any:
-    """Return a group's setting as it is now: a copy if it is a tensor, or a list or tuple of some."""
+def kept(value: Any, made: dict[int, tuple[torch.Tensor, torch.Tensor]]) -> Any:
+    """Return a group's setting as it is now: a copy if it is a tensor, or a list or tuple of some.
+
+    Args:
+        value: the setting.
+        made: what was copied so far and its copy, by its ``id``: what groups share, their copies share.
+    """
     if isinstance(value, torch.Tensor):
-        return value.detach().clone().requires_grad_(value.requires_grad)
+        if id(value) not in made:
+            made[id(value)] = value, value.detach().clone().requires_grad_(value.requires_grad)
+        return made[id(value)][1]
     if type(value) in (list, tuple):
-        return type(value)(map(kept, value))
+        return type(value)(kept(x, made) for x in value)
     return value

@@ -64,12 +64,13 @@ def pack(
     """
     places: dict[torch.Tensor, int] = {}
     packed_groups, start = [], 0
+    settings: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
     for group in groups:
         for k, p in enumerate(group["params"], start):
             places.setdefault(p, k)
         start += len(group["params"])
         left_out = ("params", "frozen", "step", "mu_product")
-        packed = {k: kept(v) for k, v in complete(group, rules).items() if k not in left_out}
+        packed = {k: kept(v, settings) for k, v in complete(group, rules).items() if k not in left_out}
         if not shorten(packed, PYTORCH):
             shorten(packed, NADAM)
         frozen = set(map(id, group.get("frozen", ())))
@@ -133,6 +134,7 @@ def unpack(
         )
     state: defaultdict[Any, Any] = defaultdict(dict)
     loaded, places = [], set()
+    copies: dict[int, Any] = {}  # a tensor lr that the saved groups share is one tensor here too
     for i, (group, saved) in enumerate(zip(groups, saved_groups, strict=True)):
         if len(saved["params"]) != len(group["params"]):
             raise StateError(
@@ -140,7 +142,7 @@ def unpack(
                 f"group: group {i} has {len(saved['params'])} parameters, expected {len(group['params'])}"
             )
         saved = as_ordered(saved, state_dict["state"], f"param_groups[{i}]")
-        new = load_group(group, rules, saved, whole, f"param_groups[{i}]")
+        new = load_group(group, rules, saved, whole, f"param_groups[{i}]", copies)
         core = core_of(new, rules)
         steps = []
         for place, p in zip(saved["params"], new["params"], strict=True):
@@ -189,9 +191,17 @@ def as_ordered(saved: Mapping[str, Any], state: Mapping[Any, Any], where: str) -
 
 
 def load_group(
-    group: Group, rules: Mapping[str, Any], saved: Mapping[str, Any], whole: bool, where: str
+    group: Group,
+    rules: Mapping[str, Any],
+    saved: Mapping[str, Any],
+    whole: bool,
+    where: str,
+    copies: dict[int, Any],
 ) -> Group:
-    """Return a group with the saved numbers and the axes and flags of ``group``."""
+    """Return a group with the saved numbers and the axes and flags of ``group``.
+
+    ``copies`` is the memo of ``deepcopy`` for all groups.
+    """
     current = complete(group, rules)
     is_short = whole and not any(name in saved for name in OWN if name != "momentum_decay")
     stated_rules = completed_by_class(saved) if is_short else saved
@@ -209,7 +219,7 @@ def load_group(
                 f"{name!r}: {ours!r} into the state dict's group to go on under other rules"
             )
     program = ("params", *RULES, *FLAGS, "decoupled_weight_decay")
-    given = {k: deepcopy(v) for k, v in saved.items() if k not in (*program, "step", "mu_product")}
+    given = {k: deepcopy(v, copies) for k, v in saved.items() if k not in (*program, "step", "mu_product")}
     new = {k: v for k, v in group.items() if k not in ("step", "mu_product")} | given
     if whole and "frozen" not in saved:
         new.pop("frozen", None)

@@ -208,6 +208,25 @@ def test_a_closure_that_is_not_taken_is_not_served() -> None:
     assert run.unsupported == "it refuses a closure: TypeError: closures are not supported"
 
 
+def test_a_step_that_needs_a_closure_gets_one() -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    class Needs(torch.optim.AdamW):  # type: ignore[misc, name-defined]
+        def step(self, closure: Any) -> Any:
+            return super().step(closure)
+
+    needs, other = (TorchCandidate(cls, {}, None, None) for cls in (Needs, torch.optim.AdamW))
+    for asked in (probe(Step((G0, None)), Step((G0, G1))), closures()):
+        runs = [candidate.run(asked, "float32") for candidate in (needs, other)]
+        assert runs[0].error is runs[0].unsupported is None
+        for after, expected in zip(*(run.params for run in runs), strict=True):
+            assert all(map(same_bits, after, expected))
+    made_by_function = TorchCandidate(lambda params, **settings: Needs(params, **settings), {}, None, None)
+    assert made_by_function.run(probe(), "float32").error is None
+    assert (needs.info.step, other.info.step) == ("step(lambda: torch.zeros(()))", "step()")
+
+
 def test_torch_has_groups_and_changes_of_every_setting() -> None:
     torch = pytest.importorskip("torch")
     [candidate] = load_candidates("torch.optim:AdamW", [None], {}, None)

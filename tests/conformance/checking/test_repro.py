@@ -142,3 +142,13 @@ def test_the_program_sets_a_rate_by_the_optimizers_name_for_it(name: str, key: s
     text = write_program("a:B", info, MinimalExample(probe, "float32", evidence))
     assert text is not None
     assert f"optimizer.param_groups[0][{key}] = lr" in text
+
+
+def test_the_program_gives_a_closure_to_a_step_that_needs_one() -> None:
+    x = np.ones(1)
+    probe = Probe("STEP.1/x", "", (x,), (Step((x,)),), {"lr": 0.5})
+    evidence = Evidence("STEP.1/x", 1, "0[0]", "0x0p+0", "0x1p+0", 1.0, 1.0)
+    info = CandidateInfo("torch optimizer", step="step(lambda: torch.zeros(()))")
+    text = write_program("a:B", info, MinimalExample(probe, "float32", evidence))
+    assert text is not None
+    assert "    optimizer.step(lambda: torch.zeros(()))\n" in text

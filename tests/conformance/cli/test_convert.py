@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -223,3 +224,19 @@ def test_what_is_left_out_is_a_line_on_stderr(tmp_path: Path, capsys: pytest.Cap
         "adamcore: note: left out: 1 parameters whose state is no Adam's ('0'; they have 'mom"
     )
     assert err.count("\n") == 1
+
+
+def test_what_the_target_has_no_place_for_is_a_note(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch = pytest.importorskip("torch")
+
+    def in_groups(model: Any) -> Any:
+        first, *others = model.parameters()
+        return torch.optim.AdamW([{"params": [first], "weight_decay": 0.1}, {"params": others}])
+
+    torch.save(torch_run(in_groups)[1].state_dict(), tmp_path / "run.pt")
+    command = ["convert", str(tmp_path / "run.pt"), str(tmp_path / "out.npz"), "--to", "optax"]
+    assert main([*command, "--by-position"]) == 0
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("adamcore: note: left out: weight_decay of ")

@@ -499,3 +499,21 @@ def test_after_a_reset_a_converted_parameter_starts_anew() -> None:
     optimizer.step()
     assert p.tolist() == [0.5, 0.5]
     assert optimizer.state[p]["exp_avg"].dtype == torch.float16
+
+
+@pytest.mark.parametrize("saved_by", [torch.optim.AdamW, AdamW])
+def test_groups_share_a_tensor_lr_after_loading(saved_by: Any) -> None:
+    """A schedule that fills it in one group goes on for all of them, as it did before."""
+    a, b = parameters((2,), (2,))
+
+    def made(cls: Any) -> Any:
+        return cls([{"params": [a]}, {"params": [b]}], lr=torch.tensor(0.1))
+
+    for state in ((saved := made(saved_by).state_dict()), through_a_file(saved)):
+        resumed = made(AdamW)
+        resumed.load_state_dict(state)
+        first, second = resumed.param_groups
+        first["lr"].fill_(0.5)
+        assert second["lr"].item() == 0.5
+        assert saved["param_groups"][0]["lr"] is saved["param_groups"][1]["lr"]
+        assert saved["param_groups"][0]["lr"].item() == pytest.approx(0.1)
