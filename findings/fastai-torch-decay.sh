@@ -3,7 +3,7 @@
 #
 # Versions:  fastai 2.8.12, torch 2.13.0, torchvision 0.28.0, numpy 2.4.6, Python 3.11, on the CPU.
 # Behaviour: Learner(..., wd_bn_bias=False), which is the default, keeps weight decay from biases and normalizations. With
-#            opt_func=partial(OptimWrapper, opt=torch.optim.AdamW), which fastai's documentation shows, it has no effect: all
+#            opt_func=partial(OptimWrapper, opt=torch.optim.AdamW), as fastai takes such an optimizer, it has no effect: all
 #            parameters decay, as with wd_bn_bias=True. A network that was tuned with fastai's Adam regularizes
 #            other parameters with PyTorch's, of the same formula, and nothing warns.
 # Source:    fastai/learner.py, create_opt: do_wd=False is written into the state of OptimWrapper, which the optimizer of

@@ -2,9 +2,9 @@
 # Keras on PyTorch: with floatx in 16 bits a schedule counts and decays in 16 bits.
 #
 # Versions:  Keras 3.15.1, torch 2.13.0, jax 0.10.2, numpy 2.4.6, Python 3.11, on the CPU.
-# Behaviour: keras.config.set_floatx("bfloat16"), which the guides of large models begin with, makes the learning rate of
-#            any schedule a bfloat16 tensor on PyTorch, and all that it is computed from: the count of steps, their number
-#            and the rate of decay. ExponentialDecay(1e-3, 1, 0.999) stays at 1e-3 for ever, since 0.999 is 1 there; with
+# Behaviour: keras.config.set_floatx("bfloat16") makes the learning rate of any schedule a bfloat16 tensor on PyTorch, and
+#            all that it is computed from: the count of steps, their number and the rate of decay.
+#            ExponentialDecay(1e-3, 1, 0.999) stays at 1e-3 for ever, since 0.999 is 1 there; with
 #            0.997, which is 0.99609, the rate is 2.5 times too small after 1000 steps and 16 times after 3000. With
 #            "float16" a schedule of more than 65519 steps stays at its first rate, since the number of steps is
 #            infinite, and is NaN from that step on. Nothing warns. On JAX the same programs have the right rates.

@@ -61,7 +61,7 @@ class Two(lightning.LightningModule):
 
 
 def trained(optimizers, **settings):
-    """Return the losses of the first network before and after six epochs of eight batches, and whether any validation moved."""
+    """Return the first network's losses before and after six epochs of eight batches, and whether validations changed."""
     model = Two(optimizers)
     first = model.loss(model.networks[0], (inputs,)).item()
     trainer = lightning.Trainer(

@@ -10,7 +10,8 @@
 #            0.995 and 0.999 no number under 1000 is hit. A counter (num_batches_tracked) stays where it is until the
 #            model's is 1/(1-decay) ahead: with 0.999 at 1 for the first 1000 batches. Nothing warns, and the training
 #            model is not touched.
-# Source:    torch/optim/swa_utils.py: ema_update for tensors that are no floats is p_ema.copy_(p_ema*decay + p_model*(1-decay)).
+# Source:    torch/optim/swa_utils.py: ema_update, where tensors are no floats, copies
+#            p_ema*decay + p_model*(1-decay), a float, into p_ema.
 # Advice:    Copy the buffers that hold whole numbers from the model after update_parameters. Lightning's
 #            WeightAveraging has use_buffers=True by default.
 #

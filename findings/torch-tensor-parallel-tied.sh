@@ -81,7 +81,8 @@ def process(rank, home, failures):
     dist.init_process_group("gloo", init_method=f"file://{home}/meeting", rank=rank, world_size=2)
     mesh = init_device_mesh("cpu", (2,))
     _, right, _ = trained(mesh, "one process")
-    for how, described in {"one process": (3, True, True), "parallel": (4, False, False), "tied again": (3, True, True)}.items():
+    cases = {"one process": (3, True, True), "parallel": (4, False, False), "tied again": (3, True, True)}
+    for how, described in cases.items():
         count, embed, head = trained(mesh, how)
         found = count, torch.equal(embed, head), torch.allclose(embed, right)
         if rank == 0:
