@@ -301,6 +301,18 @@ class Adam(keras.optimizers.Optimizer):  # type: ignore[misc]
         """Return whether a variable decays, as Keras' method of this name."""
         return self._get_variable_index(variable) not in self.excluded
 
+    def _get_current_learning_rate(self) -> Any:
+        """Return the learning rate, computed in float32 also where ``floatx`` has 16 bits."""
+        floatx = keras.config.floatx()
+        if floatx not in ("bfloat16", "float16"):
+            return super()._get_current_learning_rate()
+        keras.config.set_floatx("float32")
+        try:
+            rate = super()._get_current_learning_rate()
+            return keras.ops.convert_to_tensor(rate) if isinstance(rate, float) else rate
+        finally:
+            keras.config.set_floatx(floatx)
+
     def stateless_apply(self, optimizer_variables: Any, grads: Any, trainable_variables: Any) -> Any:
         """Return what a step makes of values, as Keras' method: Keras compiles it on JAX."""
         stepped = super().stateless_apply(optimizer_variables, grads, trainable_variables)

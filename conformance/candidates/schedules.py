@@ -19,8 +19,9 @@ def functions(probe: Probe, names: Mapping[str, str]) -> dict[str, Callable[[Any
     Raises:
         UnsupportedProbe: the candidate has no argument for one that changes.
     """
-    rates = [step.lr for step in probe.steps]
-    decays = [(step.changes or {}).get("weight_decay") for step in probe.steps]
+    updates = [step for step in probe.steps if not step.found_inf]  # a step that is skipped is none
+    rates = [step.lr for step in updates]
+    decays = [(step.changes or {}).get("weight_decay") for step in updates]
     changes = {
         name: values
         for name, values in (("lr", rates), ("weight_decay", decays))

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from adamcore.conformance.probes.design import ODD, array, moving, numbers
+from adamcore.conformance.probes.design import ODD, array, moving, numbers, scheduled
 from adamcore.conformance.types import Probe, Step
 
 SHAPES = ((3,), (2, 2))
@@ -66,4 +66,6 @@ PROBES = [
           PARAMS, scaled(127, (FIRST, FIRST / 2, FIRST / 2, FIRST / 4, FIRST / 4), (0, 2)), ODD),
     Probe("SCALE.2/elsewhere", "the overflow was found elsewhere: finite gradients are skipped all the same",
           PARAMS, skipping(128, 5, (1, 3), overflow=False), ODD),
+    Probe("SCALE.2/function", "lr is a function of the number of updates, of which a skipped step is none",
+          PARAMS, scheduled(skipping(130, 5, (2,)), {1: 0.25, 3: 0.0625, 4: 0.375}), ODD, manner="scheduled"),
 ]  # fmt: skip

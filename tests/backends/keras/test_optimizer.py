@@ -546,3 +546,25 @@ def test_the_name_is_the_one_given(backend: str) -> None:
         assert Adam(0.1).name.startswith("adam") and AdamW(0.1).name.startswith("adam_w")
         """,
     )
+
+
+@EACH
+def test_a_rate_is_in_float32_whatever_floatx_is(backend: str) -> None:
+    """On PyTorch Keras' own optimizers compute a schedule in it, where 0.999 is 1 in bfloat16."""
+    run(
+        backend,
+        """
+        rates = [keras.optimizers.schedules.ExponentialDecay(1e-3, 1, 0.999), lambda: 1e-3]
+        for rate in rates:
+            found = []
+            for floatx in ("float32", "bfloat16", "float16"):
+                keras.config.set_floatx(floatx)
+                optimizer, w = Adam(rate), keras.Variable(np.ones(2), dtype="float32")
+                optimizer.build([w])
+                optimizer.iterations.assign(1000)
+                optimizer.apply([ops.ones(2, dtype="float32")], [w])
+                found.append((np.float32(float(optimizer.learning_rate)), values([w])[0].tolist()))
+                assert keras.config.floatx() == floatx
+            assert found[0] == found[1] == found[2], found
+        """,
+    )
