@@ -133,7 +133,7 @@ class TwentySecondTorchBetasNotCopied(Base):
         self, params: Iterable[Tensor], lr: float = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8,
         weight_decay: float = 1e-2,
     ) -> None:  # fmt: skip
-        config = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        config: dict[str, Any] = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, **{key: config[key] for key in self.copied})
 
 
