@@ -76,6 +76,26 @@ class TwentySecondBTorchStepOfGroup(Base):
 
 
 @wrong(
+    "state clock",
+    "STATE.4",
+    like="THUDM/slime#1070: a load gives the hybrid optimizer a step of None, and its count is gone",
+    claim="torch.AdamW",
+)
+class TwentySecondBTorchStepIsNone(Base):
+    """A load takes the moments and sets each clock to None, from where it is counted as from 0."""
+
+    def load_state_dict(self, state_dict: State) -> None:
+        super().load_state_dict(state_dict)
+        for own in self.state.values():
+            own["step"] = None
+
+    def remembered(self, p: Tensor) -> State:
+        state = super().remembered(p)
+        state["step"] = state["step"] or 0
+        return state
+
+
+@wrong(
     "loss_scale clipping",
     "CLIP.1",
     like="allenai/allennlp#5426: gradients that have the loss scale are clipped by the true threshold",
