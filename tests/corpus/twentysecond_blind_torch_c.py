@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from blind_torch import L2, Base, Group, State
 from register import right, wrong
-from seventeenth_blind_torch import norm_of, present
-from tenth_blind_torch import Hat, Scaled
+from tenth_blind_torch import Hat
 from torch import Tensor
 
 
@@ -93,29 +92,6 @@ class TwentySecondBTorchStepIsNone(Base):
         state = super().remembered(p)
         state["step"] = state["step"] or 0
         return state
-
-
-@wrong(
-    "loss_scale clipping",
-    "CLIP.1",
-    like="allenai/allennlp#5426: gradients that have the loss scale are clipped by the true threshold",
-    claim="torch.AdamW",
-)
-class TwentySecondBTorchClippedWithScale(Scaled):
-    """With a loss scale, gradients are cut to a norm of 1 as they come, and are unscaled behind that."""
-
-    grad_norm, coefficient = 1.0, 1.0
-
-    def asked(self, closure: Callable[[], Any] | None) -> Any:
-        loss = super().asked(closure)
-        self.coefficient = 1.0
-        if self.grad_scale is not None:
-            norm = norm_of(present(self))
-            self.coefficient = self.grad_norm / (norm + 1e-6) if norm > self.grad_norm else 1.0
-        return loss
-
-    def update(self, group: Group, state: State, p: Tensor, g: Tensor) -> None:
-        super().update(group, state, p, g if self.coefficient == 1.0 else g * self.coefficient)
 
 
 @right(claim="torch.AdamW")
