@@ -385,7 +385,7 @@ class TorchStepper(Stepper):
 
         def closure() -> Any:
             self.closure_calls += 1
-            self.moved_first |= not all(map(self.torch.equal, before, self.params))
+            self.moved_first |= not all(map(self.is_same, before, self.params))
             self.optimizer.zero_grad()
             loss = self.closure_loss(grads)
             return None if self.probe.manner == "silent closure" else loss
@@ -397,6 +397,10 @@ class TorchStepper(Stepper):
             if self.closure_calls:
                 raise
             raise UnsupportedProbe(f"it refuses a closure: {describe(error)}") from error
+
+    def is_same(self, before: Any, p: Any) -> bool:
+        """Return whether a parameter has the numbers that it had, NaN among them."""
+        return bool(((p == before) | ((p != p) & (before != before))).all())
 
     def closure_loss(self, grads: Sequence[Any]) -> Any:
         """Return the loss of a closure, whose gradients it sets."""

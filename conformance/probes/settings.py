@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from adamcore.conformance.probes.design import changing, moving, numbers, resumed, scheduled, without
 from adamcore.conformance.types import Probe, Step
 
@@ -91,6 +93,14 @@ PROBES = [
     grouped("LR.4/groups-betas", "three groups with betas of their own", "b1", "b2"),
     grouped("LR.4/groups-eps", "three groups with an eps of their own", "eps"),
     grouped("LR.4/groups-decay", "three groups with a decay of their own", "weight_decay"),
+    Probe(
+        "LR.4/groups-empty",
+        "an array of no elements in a group in front of others: each group has its own lr",
+        (np.zeros(0), numbers(95, 3), numbers(96, 2)),
+        moving(97, 3, (0,), (3,), (2,)),
+        START,
+        groups=({"lr": 0.5}, {"lr": 0.125}, {"lr": 0.375}),
+    ),
     replace(
         GROUPED_LR,
         name="LR.4/groups-absent",

@@ -31,12 +31,6 @@ OF_SCALARS = ("nesterov", "bias_correction", "clock")  #: areas of what a step h
 def arrays(d: Difference) -> Words:
     if d.differs("finite"):
         return not_finite(d)
-    if begin_at_start(d):
-        return (
-            "storage",
-            "STEP.1",
-            "each step begins at the parameters of the start, not at those of the last step",
-        )
     if d.differs("stepped"):
         got, _ = d.values("stepped")
         if (words := unmoved(d)) is not None:
@@ -69,6 +63,9 @@ def arrays(d: Difference) -> Words:
         return "clipping", "NUM.5", f"{text} {number(longest)}"
     if (words := place_of_first(d) or first_alone(d)) is not None:
         return words
+    if forget_small(d):
+        text = "beside arrays of large gradients the moments of a small one are 0 after its step"
+        return "storage", "STORE.9", f"{text}: arrays share a scale, or few bits"
     ratio, _ = d.values("alone")
     if (words := scalars_beside_others(d)) is not None:
         return words
@@ -80,14 +77,14 @@ def arrays(d: Difference) -> Words:
     return ("clipping", "NUM.5", text) if ratio[0] > 1 else ("isolation", "STATE.3", text)
 
 
-def begin_at_start(d: Difference) -> bool:
-    """True if p is, after each step, where the claim's step would take it from where p was at the start."""
+def forget_small(d: Difference) -> bool:
+    """True if of small gradients beside larger ones each step has its own, and nothing of older ones."""
     r, claimed = d.anatomy.readings, d.anatomy.claimed
-    if claimed is None or r.why_not("main"):
+    if claimed is None:
         return False
-    gone = [np.cumsum(r.moves(name).value, axis=0) for name in ("linear", "normal")]
-    steps = [claimed.moves(name).value for name in ("linear", "normal")]
-    return all(near(a, b) for a, b in zip(gone, steps, strict=True))
+    older = np.tri(T, k=-1, dtype=bool)
+    made, asked = (each.linear.value[:, :T] for each in (r, claimed))
+    return bool(np.all(np.diagonal(made)) and not np.any(made[older]) and np.all(asked[older]))
 
 
 def are_left_out_again(d: Difference) -> bool:
@@ -103,13 +100,16 @@ def meaning_of_place(ratio: FloatArray) -> tuple[str, str]:
     """Return the area and the rule of equal arrays whose second steps have this ratio.
 
     A step against the other one is none of another clock.  Neither is one whose corrections stand in it once
-    more for each array before it.
+    more for each array before it.  Where they stand in it once more, its moments hold its own gradient alone:
+    with these betas the newest gradient has the same weight in m and in the root of v.
     """
     b1, b2 = LEVERS["b1"], LEVERS["b2"]
     corrections = np.sqrt(1 - b2**2) / (1 - b1**2)
     if (ratio < 0).all():
         return "maximize", "MAX.1"
-    if any(near(ratio, corrections**k) for k in range(1, 41)):
+    if near(ratio, corrections):
+        return "moments", "MOM.1"
+    if any(near(ratio, corrections**k) for k in range(2, 41)):
         return "bias_correction", "BC.1"
     return "clock", "CLK.1"
 

@@ -39,6 +39,13 @@ def circumstance(d: Difference) -> Words:
 
 
 def shared(d: Difference) -> Words | None:
+    moved = d.anatomy.readings.moves("shared")
+    if np.any(moved.value) and moved.all_equal(moved[:, :1]):
+        return (
+            "layout",
+            "STEP.1",
+            "all elements of an array make the same steps, those without a gradient too",
+        )
     if alike(d.part.values["shared"].value):
         return None
     return "layout", "STEP.1", FIRST["shared"].text

@@ -47,7 +47,12 @@ def decay(d: Difference) -> Words:
         if not p[1:].any() and not np.any(d.anatomy.readings.positions("normal")):
             return "clipping", "NUM.5", "parameters are cut to 0, whatever their gradients"
         grows = np.any((np.abs(p[1]) > np.abs(p[0])) | (p[1] * p[0] < 0)) and np.array_equal(p[1], p[-1])
-        if p[1, DECAYED.index(1.0)] <= 0 or grows:
+        if grows:
+            text = (
+                "the first step puts other numbers into p, though there is no gradient; later ones leave them"
+            )
+            return "aliasing", "STATE.2", text
+        if p[1, DECAYED.index(1.0)] <= 0:
             return "moments", "STEP.1", "p does not go on from where it was, though there is no gradient"
         if np.any(p[1] != p[0]) and np.array_equal(p[1], p[-1]):
             return (

@@ -14,6 +14,7 @@ from adamcore.conformance.anatomy.differences import (
     first_difference,
 )
 from adamcore.conformance.anatomy.experiments import EXPERIMENTS
+from adamcore.conformance.anatomy.facts import near
 from adamcore.conformance.anatomy.precision import FINE as DOUBLE
 from adamcore.conformance.anatomy.precision import scatter
 from adamcore.conformance.anatomy.texts import number
@@ -96,6 +97,34 @@ def raises_over_scalar(anatomy: Anatomy) -> Words | None:
     return not_finite(Difference(anatomy, part))
 
 
+def raises_over_several(anatomy: Anatomy) -> Words | None:
+    """Return the words on steps that raise if there are several arrays, and never with one; or None."""
+    r, error = anatomy.readings, ordinary_error(anatomy)
+    several, alone = list[str](), list[str]()
+    for name, run in r.runs.items():
+        if name in EXPERIMENTS and not run.unsupported:
+            (several if len(r.probes[name].params) > 1 else alone).append(run.error or "")
+    if not error or not alone or any(alone) or not all(several):
+        return None
+    return "layout", "STEP.1", f"with several arrays a step raises {error}; with one it does not"
+
+
+def from_start(d: Difference) -> Words | None:
+    """Return the words on steps that all go out from where p was at the start, or None if they do not."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or r.why_not("main"):
+        return None
+    gone = [np.cumsum(r.moves(name).value, axis=0) for name in ("linear", "normal")]
+    steps = [claimed.moves(name).value for name in ("linear", "normal")]
+    if not all(near(a, b) for a, b in zip(gone, steps, strict=True)):
+        return None
+    return (
+        "storage",
+        "STEP.1",
+        "each step begins at the parameters of the start, not at those of the last step",
+    )
+
+
 def has_few_bits(d: Difference) -> bool:
     """True if corrections go up and down about those claimed, as near as a few bits allow."""
     if d.part.name != "correction" or not moments.is_scattered(d, "first", "second"):
@@ -107,7 +136,7 @@ def has_few_bits(d: Difference) -> bool:
 def first_finding(anatomy: Anatomy) -> Finding | None:
     """Return the finding of the first part that is not as claimed, or None if all are."""
     with np.errstate(all="ignore"):
-        if (raised := raises_over_scalar(anatomy)) is not None:
+        if (raised := raises_over_scalar(anatomy) or raises_over_several(anatomy)) is not None:
             area, rule, observed = raised
             return Finding(area, rule, SAYS[rule], observed)
         part = first_difference(anatomy)
@@ -118,7 +147,7 @@ def first_finding(anatomy: Anatomy) -> Finding | None:
             return Finding("moments", "STEP.1", SAYS["STEP.1"], f"an ordinary step raises {error}")
         difference = Difference(anatomy, part)
         of_clock = clocks.counted(difference) if part.name in SHOW_CLOCK else None
-        area, rule, observed = of_clock or WORDS[part.name](difference)
+        area, rule, observed = from_start(difference) or of_clock or WORDS[part.name](difference)
         fine = part.name in ("correction", "epsilon", "clock") and area != "nesterov"
         off = difference.largest() if fine else np.inf
         if off < FINE or (area == "bias_correction" and has_few_bits(difference)):

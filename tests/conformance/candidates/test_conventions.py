@@ -62,6 +62,16 @@ def idle(p: Any, g: Any, m: Any, v: Any, lr: float) -> Any:
     return p * g
 
 
+def to_nobody(p: Any, g: Any, m: Any, v: Any, lr: float) -> None:
+    m += g
+    v += g * g
+    p = p - lr * m
+
+
+def alone(p: Any, g: Any, m: Any, v: Any, lr: float) -> None:
+    m += g
+
+
 def raising(p: Any, g: Any, m: Any, v: Any, lr: float) -> None:
     raise RuntimeError("needs 16 bytes of alignment")
 
@@ -75,6 +85,7 @@ def raising(p: Any, g: Any, m: Any, v: Any, lr: float) -> None:
         (ticking, ("p", "m", "v", "t"), True, 0),
         (next_clock, ("p", "m", "v", "t"), True, 1),
         (ticking_in_place, (), True, 0),
+        (to_nobody, (), False, 0),
         (named, ("v", "m", "p"), False, 0),
     ],
 )
@@ -105,6 +116,11 @@ def test_one_new_array_alone_is_not_enough() -> None:
         CandidateError, match="wrote to no parameter, and returned one ndarray; expected p, m and v"
     ):
         convention(idle)
+
+
+def test_a_kernel_that_writes_one_moment_and_returns_nothing_is_told_what_is_missing() -> None:
+    with pytest.raises(CandidateError, match="wrote to no parameter, and returned nothing; expected p, m"):
+        convention(alone)
 
 
 def test_an_error_of_every_trial_is_told_with_the_arrays() -> None:

@@ -32,6 +32,12 @@ def takes_numbers(learning_rate, b1=0.9, b2=0.999, eps=1e-8, weight_decay=0.0):
 """
 
 
+def test_a_step_that_is_skipped_is_no_update() -> None:
+    """A function is called with the number of updates: of those that a skipped step comes before too."""
+    rates = functions(PROBES["SCALE.2/function"], {"lr": "learning_rate"})["learning_rate"]
+    assert [float(rates(count)) for count in range(4)] == [0.5, 0.25, 0.0625, 0.375]
+
+
 def test_only_what_changes_is_a_function() -> None:
     given = probe(Step((G0, G1)), Step((G1, G0), lr=0.125))
     made = functions(given, {"lr": "learning_rate"})

@@ -14,12 +14,13 @@ from adamcore.conformance.faults import FAULTS, NOT_MEASURED
 from adamcore.conformance.oracle.exact import exact
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.rules import UNTIL_CHANGED
+from adamcore.conformance.rules import AFTER_OTHERS, UNTIL_CHANGED
 from adamcore.conformance.types import Evidence, Finding, Result, Run
 from adamcore.conformance.verdict.case import Case
 from adamcore.conformance.verdict.causes import Cause
 from adamcore.conformance.verdict.diagnose import (
     area_in,
+    as_precision,
     count_finding,
     diagnose,
     dtype_alone,
@@ -181,6 +182,20 @@ def test_what_holds_in_float32_alone_is_a_matter_of_precision() -> None:
         found = diagnose(ADAMW, runs, given, measured=measured)[0]
         assert (found.area, found.rule) == ("mixed_precision", "NUM.1")
         assert found.observed == f"in float32 alone {measured.observed}"
+
+
+def test_what_is_around_the_arithmetic_keeps_its_area_in_one_dtype() -> None:
+    """A path for float32 alone may give every group one decay."""
+    measured = Finding("groups", "LR.4", "as claimed", "a parameter group does not get its own weight_decay")
+    kept, ignored = (as_precision(each, "float32") for each in (measured, replace(measured, area="moments")))
+    assert (kept.area, kept.rule, ignored.area) == ("groups", "LR.4", "mixed_precision")
+    assert kept.observed == ignored.observed == f"in float32 alone {measured.observed}"
+
+
+def test_what_is_done_to_an_array_makes_no_run_depend_on_those_before_it() -> None:
+    still = Cause([], [], fault=next(f for f in FAULTS if f.observed == "nothing moves"))
+    assert is_beside(still, Finding("isolation", "STATE.3", "", AFTER_OTHERS))
+    assert not is_beside(still, Finding("isolation", "STATE.3", "", "a step is twice as large"))
 
 
 def test_equal_elements_that_go_different_ways_have_no_other_hyperparameter() -> None:
