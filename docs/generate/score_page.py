@@ -35,8 +35,8 @@ the right area. Which area is right was decided from the code of the Adam, never
 
 HELD_OUT = """The faults that the suite knows were written beside this corpus, so the suite was taught what is
 scored here. Twenty-three sets are exceptions. Each was written by somebody who had not seen how the suite
-names a fault, from the specification and from bugs found in the wild. All were scored once before anything in the
-suite was changed because of them, `blind_*.py` in part.
+names a fault, from the specification and from bugs found in the wild. All were scored once before anything in
+the suite was changed because of them, `blind_*.py` in part.
 
 - `held_out_*.py`: 40 wrong Adams and 10 right ones, written when the suite only compared a candidate with
   faults that it knew. (Both false alarms were exceptions: the suite did not pass on a hyperparameter that

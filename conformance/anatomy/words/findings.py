@@ -114,8 +114,9 @@ def from_start(d: Difference) -> Words | None:
     r, claimed = d.anatomy.readings, d.anatomy.claimed
     if claimed is None or r.why_not("main"):
         return None
-    gone = [np.cumsum(r.moves(name).value, axis=0) for name in ("linear", "normal")]
-    steps = [claimed.moves(name).value for name in ("linear", "normal")]
+    names = ("linear", "normal", "scale")  # the last one has parameters that are not 0
+    gone = [np.cumsum(r.moves(name).value, axis=0) for name in names]
+    steps = [claimed.moves(name).value for name in names]
     if not all(near(a, b) for a, b in zip(gone, steps, strict=True)):
         return None
     return (

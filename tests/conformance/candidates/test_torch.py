@@ -138,6 +138,48 @@ def test_one_parameter_is_there_from_the_start() -> None:
     assert waiting(probe(Step((None, G1)))) == []
 
 
+def test_a_parameter_that_is_nan_is_not_changed_before_the_closure() -> None:
+    pytest.importorskip("torch")
+    [candidate] = load_candidates("torch.optim:AdamW", [None], {}, None)
+    run = candidate.run(replace(probe(Step((G0 * np.nan, G1)), Step((G0, G1))), manner="closure"), "float32")
+    assert np.isnan(run.params[0][0]).all()
+    assert (run.error, run.closure) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "claims"),
+    [({}, False), ({"dialect": "torch.AdamW"}, True), ({"complex": True}, True),
+     ({"dialect": "torch.AdamW", "complex": False}, False)],
+)  # fmt: skip
+def test_who_names_no_dialect_claims_no_complex_parameters(attributes: dict[str, Any], claims: bool) -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    def start(self: Any, params: Any, lr: float = 1e-3, betas: Any = (0.9, 0.999), eps: float = 1e-8) -> None:
+        torch.optim.Optimizer.__init__(self, params, {"lr": lr, "betas": betas, "eps": eps})
+
+    cls = type("Own", (torch.optim.Optimizer,), {"__init__": start, **attributes})
+    assert TorchCandidate(cls, {}, None, None).info.claims_complex is claims
+
+
+def test_a_step_may_refuse_complex_parameters() -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    base: type = torch.optim.AdamW
+
+    class RealAlone(base):  # type: ignore[misc]
+        def step(self, closure: Any = None) -> Any:
+            if any(p.is_complex() for group in self.param_groups for p in group["params"]):
+                raise NotImplementedError("complex parameters")
+            return super().step(closure)
+
+    run = TorchCandidate(RealAlone, {}, None, None).run
+    refused = run(PROBES["CPX.1/complex"], "float64").unsupported or ""
+    assert refused.startswith("it refuses complex parameters: NotImplementedError")
+    assert run(PROBES["STEP.1/fingerprint"], "float64").error is None
+
+
 def test_a_parameter_that_is_changed_before_the_closure_is_called_is_said() -> None:
     """Its gradients are then those of other parameters."""
     torch = pytest.importorskip("torch")
@@ -282,7 +324,7 @@ def test_gradients_lie_in_memory_as_asked(layout: str, strides: tuple[int, int])
 
 
 @pytest.mark.parametrize("target", ["torch.optim:AdamW", "adamcore.backends.torch:AdamW"])
-@pytest.mark.parametrize("name", [p.name for p in PROBES.values() if p.is_scaled])
+@pytest.mark.parametrize("name", [p.name for p in PROBES.values() if p.is_scaled and p.manner != "scheduled"])
 def test_a_fused_optimizer_gets_the_scale_and_the_flag_of_a_grad_scaler(target: str, name: str) -> None:
     pytest.importorskip("torch")
     [candidate] = load_candidates(target, [None], {"fused": "True"}, None)

@@ -145,6 +145,27 @@ class CutByFormerNorm(Parts):
         return super().step([None if g is None else g * share for g in grads])
 
 
+class OneScaleForAll(Parts):
+    """Moments have 8 bits, with one scale for those of all arrays."""
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        after = super().step(grads)
+        for kept, top in ((self.m, 127), (self.v, 255)):
+            scale = max(float(np.max(np.abs(x), initial=0.0)) for x in kept) / top
+            kept[:] = [np.asarray(np.rint(x / scale) * scale) if scale else x for x in kept]
+        return after
+
+
+class LastForgets(Parts):
+    """The moments of the last array are lost behind each step."""
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        after = super().step(grads)
+        if len(self.m) > 1:
+            self.m[-1], self.v[-1] = np.zeros_like(self.m[-1]), np.zeros_like(self.v[-1])
+        return after
+
+
 class SumsOfEverySecond(Parts):
     """The gradients of every second array are sums of four parts, and not means."""
 
@@ -181,6 +202,8 @@ class DropsEveryThird(Parts):
         (MasterStays, "storage", "STEP.1", "each step begins at the parameters of the start"),
         (NoFirstMomentOfZero, "storage", "MOM.1", "as by an m of 1e-19 that does not fade"),
         (CutByFormerNorm, "clipping", "NUM.5", "tiny gradients count less beside large ones of other arrays"),
+        (OneScaleForAll, "storage", "STORE.9", "the moments of a small one are 0 after its step"),
+        (LastForgets, "moments", "MOM.1", "the last of two equal arrays makes, times the step, 0.77778"),
         (SumsOfEverySecond, "layout", "STEP.1", "in one array after the other, 1, 4, 1 times as claimed"),
         (DropsEveryThird, "clock", "CLK.2", "steps 3, 6, 9, 12 move nothing, those between them do"),
         (OldBatches, "moments", "MOM.1", "an older gradient counts against the newest "),

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import wrong_parts as wrong
-from measured_adams import difference
+from measured_adams import Parts, assert_found, difference, whole_anatomy
 
 from adamcore.conformance.anatomy.words.decay import decay
+from adamcore.conformance.anatomy.words.findings import first_finding
+from adamcore.conformance.types import FloatArray
+
+
+class DrawnAnew(Parts):
+    """The first step makes all variables anew, parameters among them."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        if self.t[i] == 1:
+            self.p[i] = np.asarray(np.random.default_rng(i).normal(0, 0.1, g.shape), g.dtype)
+        super().one(i, g)
 
 
 @pytest.mark.parametrize(
@@ -22,3 +34,24 @@ from adamcore.conformance.anatomy.words.decay import decay
 )
 def test_decay(cls: type, text: str) -> None:
     assert decay(difference(cls, "decay")) == ("decay", "DEC.2", text)
+
+
+def test_parameters_that_are_replaced_are_written_to() -> None:
+    observed = "the first step puts other numbers into p"
+    assert_found(first_finding(whole_anatomy(DrawnAnew)), "aliasing", "STATE.2", observed)
+
+
+def test_what_the_claim_does_not_decay_is_not_said_to_stand_still() -> None:
+    """An m that is never 0 moves small parameters, with and without decay."""
+
+    class NoZero(Parts):
+        hyper = ("lr", "b1", "b2", "eps")
+
+        def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+            super().init(params, {**hyper, "weight_decay": 0.0})
+
+        def first(self, m: FloatArray, g: FloatArray) -> FloatArray:
+            m = super().first(m, g)
+            return np.where(np.abs(m) < 1e-19, np.copysign(1e-19, m), m)
+
+    assert_found(first_finding(whole_anatomy(NoZero)), "storage", "MOM.1", "no m of 0 is kept")

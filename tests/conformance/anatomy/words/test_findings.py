@@ -14,7 +14,7 @@ from adamcore.conformance.anatomy.anatomy import Anatomy
 from adamcore.conformance.anatomy.parts import PARTS
 from adamcore.conformance.anatomy.readings import Readings
 from adamcore.conformance.anatomy.words.findings import WORDS, first_finding
-from adamcore.conformance.types import Run
+from adamcore.conformance.types import FloatArray, Run
 
 UNMEASURED = [
     (wrong.DecaysTwice, "decay", "decay"),
@@ -130,6 +130,17 @@ def test_a_small_difference_of_a_correction_is_one_of_precision() -> None:
             return c1 * (1 + 1e-4 / t), c2
 
     assert_found(first_finding(anatomy(Coarse)), "coefficients", "NUM.4")
+
+
+def test_steps_that_raise_with_several_arrays_alone() -> None:
+    class OneMaster(Parts):
+        def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+            if len(grads) > 1:
+                raise RuntimeError("the sizes must match")
+            return super().step(grads)
+
+    observed = "with several arrays a step raises RuntimeError: the sizes must match; with one it does not"
+    assert_found(first_finding(whole_anatomy(OneMaster)), "layout", "STEP.1", observed)
 
 
 def test_there_are_words_for_every_part() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import odd_runs as odd
 import pytest
 import wide_runs as wide
-from measured_adams import assert_found, whole_anatomy
+from measured_adams import Parts, assert_found, whole_anatomy
 
 from adamcore.conformance.anatomy.words.findings import first_finding
+from adamcore.conformance.types import FloatArray
 
 CASES = [
     (odd.CappedBeta, "hyperparameters", "MOM.2", "b2=0.9999 counts as 0.999"),
@@ -23,6 +24,35 @@ CASES = [
         "without any gradient p moves by 5 times lr, whatever eps is",
     ),
     (odd.DecaysInSingle, "decay", "NUM.4", "differ in their last digits"),
+]
+
+
+class EndsAtSmallRates(Parts):
+    """With a small rate the first step is the last one."""
+
+    steps = 0
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        self.steps += 1
+        return super().step(grads if self.lr > 1e-6 or self.steps == 1 else [None] * len(grads))
+
+
+class DampedForGood(Parts):
+    """The rate that it is made with counts a tenth; one that is set later counts whole."""
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        self.lr = hyper["lr"] / 10
+
+
+CASES += [
+    (
+        EndsAtSmallRates,
+        "schedule",
+        "LR.1",
+        "the first step is as claimed, and then nothing moves",
+    ),
+    (DampedForGood, "hyperparameters", "LR.1", "lr counts 0.1 times, in steps and in decay"),
 ]
 
 

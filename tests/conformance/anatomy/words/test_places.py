@@ -38,12 +38,20 @@ class LastIsFirst(Parts):
         super().one(i, g)
 
 
+class OneGradientForAll(Parts):
+    """All elements of an array have the sum of their gradients."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, np.full_like(g, np.sum(g)))
+
+
 @pytest.mark.parametrize(
     ("cls", "area", "rule", "observed"),
     [
         (MatricesTwice, "moments", "MOM.1", "an array of two dimensions is stepped twice in each step"),
         (CutByFirstQuarter, "clipping", "NUM.5", "gradients are cut by some of them alone"),
         (LastIsFirst, "layout", "STEP.1", ""),
+        (OneGradientForAll, "layout", "STEP.1", "all elements of an array make the same steps"),
     ],
 )
 def test_places(cls: type, area: str, rule: str, observed: str) -> None:
