@@ -53,7 +53,6 @@ def first_arrays(most: int, i: int, size: int, shape: tuple[int, ...]) -> Any:
 
 
 LEFT: dict[str, Choice] = {
-    "nothing moves": lambda i, size, shape: False,
     "0-d arrays do not move": lambda i, size, shape: len(shape) > 0,
     "arrays of one element do not move": lambda i, size, shape: size != 1,
     "the last element does not move": lambda i, size, shape: np.arange(size) < size - 1,
@@ -156,6 +155,8 @@ def faults() -> Iterator[Fault]:
     def left(name: str, says: str, choice: Choice) -> Fault:
         return Fault(name, "layout", "NUM.5", says, **_inputs.on_steps(partial(chosen, choice)))
 
+    nothing = _inputs.on_steps(partial(chosen, lambda i, size, shape: False))
+    yield Fault("nothing moves", "moments", "STEP.1", "nothing moves", **nothing)  # whichever array it is
     for says, choice in LEFT.items():
         yield left(says, says, choice)
     for width in (2, 4, 8, 16, 32):

@@ -88,7 +88,7 @@ class FifteenthWalksMemory(Frame):
 
 
 @wrong(
-    "layout",
+    "layout moments",
     "STEP.1",
     like="mitsuba-renderer/mitsuba2#291: new values go into the dictionary, whose update() nobody calls",
 )

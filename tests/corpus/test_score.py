@@ -20,7 +20,6 @@ SURVIVORS = {
 """Wrong Adams that are not killed, and what no run has."""
 
 MISNAMED = {
-    "twentyfirst_blind_kernels.py:twentyfirst_param_out_elsewhere": "of a kernel whose p is elsewhere nothing moves",
     "seventeenth_blind_b.py:SeventeenthExpertsFourfold": "every second array shows it",
     "seventeenth_blind_torch_b.py:SeventeenthBTorchSlotOfOtherOption": "matrices cut to 0 do not move",
     "eighteenth_blind_e.py:EighteenthBPowerOfPower": "a power of t*t is one of another t",

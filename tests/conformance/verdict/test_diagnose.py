@@ -193,7 +193,7 @@ def test_what_is_around_the_arithmetic_keeps_its_area_in_one_dtype() -> None:
 
 
 def test_what_is_done_to_an_array_makes_no_run_depend_on_those_before_it() -> None:
-    still = Cause([], [], fault=next(f for f in FAULTS if f.observed == "nothing moves"))
+    still = Cause([], [], fault=next(f for f in FAULTS if f.observed == "matrices do not move"))
     assert is_beside(still, Finding("isolation", "STATE.3", "", AFTER_OTHERS))
     assert not is_beside(still, Finding("isolation", "STATE.3", "", "a step is twice as large"))
 
