@@ -71,11 +71,11 @@ class TwentyThirdRightGroupedLists(Common):
     """Apex' fused AdamW: lists of gradients, parameters and moments by dtype, over which one functor goes."""
 
     def all(self, grads: Sequence[Array | None]) -> None:
-        lists: dict[str, list[tuple[Slot, Array]]] = {"f": [], "d": []}
+        lists: dict[str, list[tuple[Slot, Array]]] = {}
         for s, g in zip(self.slots, grads, strict=True):
             s.t += 1
             if g is not None:
-                lists[s.p.dtype.char].append((s, self.taken(g)))
+                lists.setdefault(s.p.dtype.char, []).append((s, self.taken(g)))
         for pairs in lists.values():
             for s, g in pairs:
                 self.functor(s, g, *corrections(s.h, s.t))

@@ -97,7 +97,7 @@ class TwentyThirdTorchTotalDividedTwice(Base):
 
 
 class Exporting(Base):
-    """AdamW whose state is made for a checkpoint if there is none, by a step that is taken back."""
+    """AdamW whose state is made for a checkpoint if there is none, by a step of a copy."""
 
     taken_back = True
 
@@ -110,7 +110,7 @@ class Exporting(Base):
         return super().state_dict()
 
     def dummy(self, group: Group, p: Tensor) -> None:
-        row, state = self.real(p), self.remembered(p)
+        row, state = self.real(p).clone(), self.remembered(p)
         self.update(group, state, row, torch.zeros_like(row))
         if self.taken_back:
             state["step"] = 0
