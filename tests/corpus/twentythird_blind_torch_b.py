@@ -113,7 +113,8 @@ class TwentyThirdBTorchCosineTurns(Base):
     num_processes = 2
 
     def settings(self, group: Group, p: Tensor) -> Group:
-        base, lr = group.setdefault("initial_lr", group["lr"]), group["lr"]
+        group.setdefault("initial_lr", group["lr"])
+        base, lr = group["initial_lr"], group["lr"]
         if not 0 <= lr < base:
             return group
         progress = math.acos(2 * lr / base - 1) / math.pi  # of the cosine that was asked for
