@@ -110,7 +110,7 @@ PROBES = [
         "STATE.4/resumed-first", "saved and restored before the first step, which is t=1 all the same",
         (numbers(27, 3),), moving(28, 1, (3,)), {**ODD, "b1": 0.9, "b2": 0.99})),
     resumed(Probe(
-        "STATE.4/resumed-anew", "a state of before the first step, in an optimizer that has made steps: t=1 again",
+        "STATE.4/resumed-anew", "a state of before all steps, in an optimizer that has made some: t=1 again",
         (numbers(171, 3),), moving(172, 3, (3,)), {**ODD, "b1": 0.9, "b2": 0.99}, manner="used"), 0),
     resumed(late(
         "STATE.4/resumed-late", "saved and restored after 70,000 updates: the clock is no number of 16 bits",

@@ -34,7 +34,7 @@ the right area. Which area is right was decided from the code of the Adam, never
 """
 
 HELD_OUT = """The faults that the suite knows were written beside this corpus, so the suite was taught what is
-scored here. Twenty-three sets are exceptions. Each was written by somebody who had not seen how the suite
+scored here. Twenty-four sets are exceptions. Each was written by somebody who had not seen how the suite
 names a fault, from the specification and from bugs found in the wild. All were scored once before anything in
 the suite was changed because of them, `blind_*.py` in part.
 
@@ -186,6 +186,12 @@ the suite was changed because of them, `blind_*.py` in part.
   one, which a probe has now. Of the six others two had the name of a clip, one that of a correction and one
   that of another optimizer, which were nearest; one replaces p, which was told as a step, and one met a
   fault of the check: it took a NaN for a parameter that had been changed.
+- `twentythird_blind_*.py`: 60 wrong Adams and 20 right ones after the reports that were left, in their
+  order, written when the suite had been changed because of the twenty-second set. All were labelled before
+  any of them was scored, and the figures at first sight are with these labels. The one that was not killed
+  keeps moments where a state with zeros is restored, which a probe has now. Of the four others one moves
+  nothing at all, which had the name of arrays that are left out; one raises where a moment is negative, one
+  steps an array twice, and one begins with other moments than 0.
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
@@ -211,6 +217,7 @@ FIRST = {
     "twentieth_blind": {"killed": "58 of 60 (96.7 %)", "named": "53 of 60 (88.3 %)", "alarms": "0"},
     "twentyfirst_blind": {"killed": "56 of 60 (93.3 %)", "named": "51 of 60 (85.0 %)", "alarms": "0"},
     "twentysecond_blind": {"killed": "59 of 60 (98.3 %)", "named": "53 of 60 (88.3 %)", "alarms": "0"},
+    "twentythird_blind": {"killed": "59 of 60 (98.3 %)", "named": "55 of 60 (91.7 %)", "alarms": "0"},
 }
 """What that first score of each set said."""
 AGAIN = (
@@ -235,6 +242,7 @@ AGAIN = (
     "twentieth",
     "twentyfirst",
     "twentysecond",
+    "twentythird",
 )  #: the sets that were written after `blind_*.py`
 
 GENERATED = """A generator (`tests/corpus/orders.py`) takes the definition and writes its sums, products,
@@ -294,7 +302,7 @@ def page(scores: Iterable[Score]) -> str:
     parts += ["## Written blind\n", blind_table([s for s in scores if s.item.file.startswith("blind")])]
     for time in AGAIN:
         again = [s for s in scores if s.item.file.startswith(f"{time}_blind")]
-        parts += [f"## Written blind a {time} time\n", blind_table(again)]
+        parts += [f"## Written blind a {time.replace('twenty', 'twenty-')} time\n", blind_table(again)]
     parts += ["## Looks wrong, is right\n", equivalent_table(of["equivalent"])]
     parts += ["## No Adam\n", other_table(of["other"]), narrow_section(narrow)]
     return "\n".join(parts)

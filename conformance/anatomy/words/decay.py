@@ -73,6 +73,8 @@ def decay(d: Difference) -> Words:
         if (least := floor_of_first(d)) is not None:
             text = f"without any gradient p moves as by an m of {number(least)} that does not fade"
             return "storage", "MOM.1", f"{text}: no m of 0 is kept"
+        if fades_away(d):
+            return "moments", "MOM.3", "moments do not start at 0: without any gradient p moves, ever less"
     both = [r for r in (d.anatomy.readings, d.anatomy.claimed) if r is not None]
     tiny = [r.moves("decay", 3)[0, 0] for r in both]
     rows = [r.moves("decay", 5)[0] for r in both]
@@ -142,6 +144,16 @@ def start_of_first(d: Difference) -> bool:
     t = np.arange(1, 8)
     corrected = near(fading, b1 * (1.0 - b1 ** t[:-1]) / (1.0 - b1 ** t[1:]))
     return corrected or near(fading, b1) or is_start_of_claim(d, fading)
+
+
+def fades_away(d: Difference) -> bool:
+    """True if what moves p without gradients and decay goes on and fades, and is no share of p."""
+    r = d.anatomy.readings
+    moved, p = np.abs(r.moves("decay-none").value), np.abs(r.positions("decay-none")[0])
+    there = np.all(moved > 0, axis=0)
+    fading = np.all(np.diff(moved[:, there], axis=0) < 0) and np.all(moved[-1, there] < 0.5 * moved[0, there])
+    shares = moved[0, there] / p[there]
+    return bool(np.count_nonzero(there) > 1 and fading and not near(shares, shares[0]))
 
 
 def floor_of_first(d: Difference) -> float | None:

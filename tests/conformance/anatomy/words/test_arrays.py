@@ -145,6 +145,17 @@ class CutByFormerNorm(Parts):
         return super().step([None if g is None else g * share for g in grads])
 
 
+class LastOfTwoAdams(Parts):
+    """The last array is held by two Adams, which step it in turn."""
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        before, after = list(self.p), super().step(grads)
+        if len(self.p) > 1:
+            self.p[-1] = 2 * self.p[-1] - before[-1]
+            after[-1] = self.p[-1].copy()
+        return after
+
+
 class OneScaleForAll(Parts):
     """Moments have 8 bits, with one scale for those of all arrays."""
 
@@ -202,6 +213,7 @@ class DropsEveryThird(Parts):
         (MasterStays, "storage", "STEP.1", "each step begins at the parameters of the start"),
         (NoFirstMomentOfZero, "storage", "MOM.1", "as by an m of 1e-19 that does not fade"),
         (CutByFormerNorm, "clipping", "NUM.5", "tiny gradients count less beside large ones of other arrays"),
+        (LastOfTwoAdams, "moments", "STEP.1", "the last of two equal arrays makes, times the step, 2 where"),
         (OneScaleForAll, "storage", "STORE.9", "the moments of a small one are 0 after its step"),
         (LastForgets, "moments", "MOM.1", "the last of two equal arrays makes, times the step, 0.77778"),
         (SumsOfEverySecond, "layout", "STEP.1", "in one array after the other, 1, 4, 1 times as claimed"),

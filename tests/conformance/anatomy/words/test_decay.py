@@ -36,6 +36,16 @@ def test_decay(cls: type, text: str) -> None:
     assert decay(difference(cls, "decay")) == ("decay", "DEC.2", text)
 
 
+def test_moments_that_begin_with_other_numbers_in_each_element() -> None:
+    class NotZero(Parts):
+        def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+            super().init(params, hyper)
+            self.m = [np.arange(p.size).reshape(p.shape) % 7 / 70 for p in params]
+            self.v = [np.arange(p.size).reshape(p.shape) % 5 / 50 for p in params]
+
+    assert_found(first_finding(whole_anatomy(NotZero)), "moments", "MOM.3", "moments do not start at 0")
+
+
 def test_parameters_that_are_replaced_are_written_to() -> None:
     observed = "the first step puts other numbers into p"
     assert_found(first_finding(whole_anatomy(DrawnAnew)), "aliasing", "STATE.2", observed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import wrong_parts as wrong
 import wrong_steps as steps
@@ -130,6 +131,17 @@ def test_a_small_difference_of_a_correction_is_one_of_precision() -> None:
             return c1 * (1 + 1e-4 / t), c2
 
     assert_found(first_finding(anatomy(Coarse)), "coefficients", "NUM.4")
+
+
+def test_an_ordinary_step_that_raises_is_said_first() -> None:
+    class NoNegativeMoment(Parts):
+        def one(self, i: int, g: FloatArray) -> None:
+            if np.any(self.m[i] < 0):
+                raise ValueError("m must be non-negative")
+            super().one(i, g)
+
+    observed = "an ordinary step raises ValueError: m must be non-negative"
+    assert_found(first_finding(whole_anatomy(NoNegativeMoment)), "moments", "STEP.1", observed)
 
 
 def test_steps_that_raise_with_several_arrays_alone() -> None:
