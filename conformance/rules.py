@@ -161,6 +161,7 @@ AXIS_SAYS: dict[str, dict[Any, str]] = {
 
 
 AFTER_OTHERS = "the same run comes out otherwise after other runs"  #: what nothing within a run does
+NOTHING = "nothing moves"  #: a step that is not made
 UNTIL_CHANGED = "nothing moves until the learning rate is changed"  #: what no value of lr does
 
 

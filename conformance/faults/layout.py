@@ -11,6 +11,7 @@ import numpy as np
 
 from adamcore.conformance.faults import _inputs
 from adamcore.conformance.oracle.perturbation import Fault
+from adamcore.conformance.rules import NOTHING
 from adamcore.conformance.types import FloatArray, Probe
 
 Choice = Callable[[int, int, tuple[int, ...]], Any]  #: of (index of the array, its size, its shape)
@@ -53,6 +54,7 @@ def first_arrays(most: int, i: int, size: int, shape: tuple[int, ...]) -> Any:
 
 
 LEFT: dict[str, Choice] = {
+    NOTHING: lambda i, size, shape: False,
     "0-d arrays do not move": lambda i, size, shape: len(shape) > 0,
     "arrays of one element do not move": lambda i, size, shape: size != 1,
     "the last element does not move": lambda i, size, shape: np.arange(size) < size - 1,
@@ -155,8 +157,6 @@ def faults() -> Iterator[Fault]:
     def left(name: str, says: str, choice: Choice) -> Fault:
         return Fault(name, "layout", "NUM.5", says, **_inputs.on_steps(partial(chosen, choice)))
 
-    nothing = _inputs.on_steps(partial(chosen, lambda i, size, shape: False))
-    yield Fault("nothing moves", "moments", "STEP.1", "nothing moves", **nothing)  # whichever array it is
     for says, choice in LEFT.items():
         yield left(says, says, choice)
     for width in (2, 4, 8, 16, 32):

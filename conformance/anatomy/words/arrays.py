@@ -258,7 +258,7 @@ def unmoved(d: Difference) -> Words | None:
             return "schedule", "LR.1", UNTIL_CHANGED
         decayed, under = (np.nan_to_num(r.moves("decay", i).value) for i in (0, 2))
         if not decayed.any() and not under.any():
-            return "moments", "STEP.1", f"no element moves at all in {r.dtype}"
+            return "mixed_precision", "NUM.1", f"no element moves at all in {r.dtype}"
         if under[0, 0] == under[0, 1]:
             return "moments", "MOM.1", "no gradient moves p, which decays alone"
         return "decay", decay_rule(d), "without weight decay nothing moves"
