@@ -78,6 +78,12 @@ def ordinary_error(anatomy: Anatomy) -> str:
     return "" if anatomy.claimed is None or run is None else run.error or ""
 
 
+def raises_always(anatomy: Anatomy) -> bool:
+    """True if every experiment raises, whatever its arrays are."""
+    ran = [run for name, run in anatomy.readings.runs.items() if name in EXPERIMENTS and not run.unsupported]
+    return bool(ordinary_error(anatomy)) and all(run.error for run in ran)
+
+
 def raises_over_scalar(anatomy: Anatomy) -> Words | None:
     """Return the words on an ordinary run that raises, as scalars do and arrays do not, or None."""
     error = ordinary_error(anatomy)
@@ -137,7 +143,9 @@ def first_finding(anatomy: Anatomy) -> Finding | None:
         part = first_difference(anatomy)
         if part is None:
             return None
-        if part.name in ("hyperparameters", "circumstances") and (error := ordinary_error(anatomy)):
+        error = ordinary_error(anatomy)
+        first = part.name == "hyperparameters" or (part.name == "circumstances" and raises_always(anatomy))
+        if error and first:
             return Finding("moments", "STEP.1", SAYS["STEP.1"], f"an ordinary step raises {error}")
         difference = Difference(anatomy, part)
         of_clock = clocks.counted(difference) if part.name in SHOW_CLOCK else None
