@@ -34,6 +34,14 @@ class Difference:
         """Return the measured and the claimed values of one name, flat."""
         return np.ravel(self.part.values[name].value), np.ravel(self.part.claimed[name].value)
 
+    def is_stepped_as_claimed(self, experiment: str) -> bool:
+        """True if every array of an experiment moves as the claim moves it."""
+        r, claimed = self.anatomy.readings, self.anatomy.claimed
+        if claimed is None or r.why_not(experiment):
+            return False
+        arrays = range(len(r.probes[experiment].params))
+        return all(r.moves(experiment, i).all_equal(claimed.moves(experiment, i)) for i in arrays)
+
     def deviation(self, name: str) -> float:
         """Return the largest relative deviation from the claim; infinite if a value could not be measured."""
         got, want = self.values(name)

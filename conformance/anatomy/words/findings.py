@@ -119,11 +119,8 @@ def from_start(d: Difference) -> Words | None:
     steps = [claimed.moves(name).value for name in names]
     if not all(near(a, b) for a, b in zip(gone, steps, strict=True)):
         return None
-    return (
-        "storage",
-        "STEP.1",
-        "each step begins at the parameters of the start, not at those of the last step",
-    )
+    text = "each step begins at the parameters of the start, not at those of the last step"
+    return "storage", "STEP.1", text
 
 
 def has_few_bits(d: Difference) -> bool:

@@ -58,12 +58,9 @@ def first_moment(d: Difference) -> Words:
 def count_less_beside_large(d: Difference) -> bool:
     """True if tiny gradients by themselves are stepped as claimed, and count less beside large ones."""
     r, claimed = d.anatomy.readings, d.anatomy.claimed
-    if claimed is None or "sizes-small" not in r.probes or r.why_not("sizes-small"):
+    if claimed is None or not d.is_stepped_as_claimed("sizes-small"):
         return False
-    arrays = range(len(r.probes["sizes-small"].params))
     steps = len(r.probes["sizes-small"].steps)
-    if not all(r.moves("sizes-small", i).all_equal(claimed.moves("sizes-small", i)) for i in arrays):
-        return False
     newest, asked = (np.diagonal(each.linear.value)[1:steps] for each in (r, claimed))
     return bool(np.all(np.abs(newest) < 0.5 * np.abs(asked)))
 

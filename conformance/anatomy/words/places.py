@@ -125,14 +125,10 @@ def permuted(d: Difference) -> Words | None:
 def are_cut_unless_tiny(d: Difference) -> bool:
     """True if equal elements make shorter steps than claimed, but those of tiny gradients do not."""
     r, claimed = d.anatomy.readings, d.anatomy.claimed
-    if claimed is None or any(r.why_not(name) for name in ("sizes", "sizes-small")):
+    if claimed is None or r.why_not("sizes") or not d.is_stepped_as_claimed("sizes-small"):
         return False
-    pairs = {
-        name: [(r.moves(name, i), claimed.moves(name, i)) for i in range(len(SHAPES))]
-        for name in ("sizes", "sizes-small")
-    }
-    shorter = all(np.all(np.abs(a.value) < (1.0 - NEAR) * np.abs(b.value)) for a, b in pairs["sizes"])
-    return shorter and all(a.all_equal(b) for a, b in pairs["sizes-small"])
+    pairs = ((r.moves("sizes", i).value, claimed.moves("sizes", i).value) for i in range(len(SHAPES)))
+    return all(np.all(np.abs(made) < (1.0 - NEAR) * np.abs(asked)) for made, asked in pairs)
 
 
 def order(d: Difference) -> Words | None:
