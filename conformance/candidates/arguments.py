@@ -222,9 +222,15 @@ def map_arguments(
         naming = (
             f"name it with {' '.join(f'--set ARGUMENT=@{ours}' for ours in missing)}, or " if names else ""
         )
+        wrapping = (
+            "; if one of these holds them all, check a function of yours that has an argument for each, "
+            "makes it, and returns the optimizer"
+            if names and not chosen
+            else ""
+        )
         raise SettingError(
             f"no argument for {each} found among {names_of(names)}: {naming}"
-            f"give the constants it uses with {' '.join(f'--set {ours}=VALUE' for ours in missing)}"
+            f"give the constants it uses with {' '.join(f'--set {ours}=VALUE' for ours in missing)}{wrapping}"
         )
     lacks = tuple(ours for ours in SPELLINGS if ours not in chosen and ours not in fixed)
     defaults = own_defaults({p.name: p.default for p in parameters}, chosen)

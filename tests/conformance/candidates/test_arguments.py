@@ -143,6 +143,17 @@ def test_all_arguments_that_were_not_found_are_named_at_once() -> None:
         map_arguments(lambda: None, {})
 
 
+def test_a_constructor_whose_one_argument_holds_them_all_is_told_to_be_wrapped() -> None:
+    class Settings: ...
+
+    def configured(params: Any, settings: Settings) -> None: ...
+
+    with pytest.raises(
+        SettingError, match=r"among settings: .*check a function of yours that has an argument"
+    ):
+        map_arguments(configured, {}, positional=1)
+
+
 def test_set_takes_a_list_of_betas() -> None:
     found = map_arguments(noise, {"noise_factor": "@eps", "betas": "[0.5, 0]"})
     assert found.fixed == {"b1": 0.5, "b2": 0.0}
