@@ -11,6 +11,7 @@ from fifth_blind_frame import Zeros
 from fourth_blind_frame import Keras
 from register import right
 from sixth_blind_frame import Running
+from tenth_blind_frame import interpolated
 from tenth_blind_frame_b import CoupledHat
 
 
@@ -49,7 +50,7 @@ class TwentyFourthRightOneRow(Frame):
 
 @right(claim="keras.AdamW")
 class TwentyFourthRightAssignAdd(Keras):
-    """Keras' AdamW, whose variables are changed by what is added to them, each by an interpolation."""
+    """Keras' AdamW, whose variables are changed in place: multiplied, or assigned an interpolation."""
 
     def update(self, s: Slot, g: Array) -> None:
         p, m, v = s.p.copy(), s.m.copy(), s.v.copy()
@@ -57,8 +58,9 @@ class TwentyFourthRightAssignAdd(Keras):
         p -= p * (h.weight_decay * h.lr)
         alpha = h.lr * math.sqrt(c2) / c1
         rest = 1 - h.b2
-        m += (g - m) * (1 - h.b1)
-        v += (rest * g) * g - rest * v
+        m[...] = interpolated(m, g, 1 - h.b1)
+        v *= h.b2
+        v += (rest * g) * g
         p -= alpha * (m / (np.sqrt(v) + h.eps))
         s.p, s.m, s.v = p, m, v
 

@@ -75,7 +75,7 @@ def TwentyFourthRightJaxChainOfTwo(
         tree = jax.tree.structure(grads)
         made = []
         for g, m, v in zip(*map(jax.tree.leaves, (grads, state.mu, state.nu)), strict=True):
-            first = m + (1 - b1) * (g - m)
+            first = b1 * m + (1 - b1) * g
             second = b2 * v + weights_of(g, b2)
             below = jnp.sqrt(second / left(b2, count, v) + eps_root) + eps
             ratio = first / below / left(b1, count, m)
