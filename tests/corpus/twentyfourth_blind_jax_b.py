@@ -90,7 +90,7 @@ def TwentyFourthBRightJaxChained(
             first, second = average(m, g), b2 * v + weights_of(g, b2)
             below = jnp.sqrt(second / left(b2, count, second) + eps_root) + eps
             u = first / (below * left(b1, count, first))
-            changes.append((-(rate * u) - (rate * decay) * p).astype(p.dtype))
+            changes.append((-(rate * u) - rate * (decay * p)).astype(p.dtype))
             mu.append(first)
             nu.append(second)
         made = [jax.tree.unflatten(tree, x) for x in (changes, mu, nu)]
