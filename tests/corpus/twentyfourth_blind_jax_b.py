@@ -84,7 +84,7 @@ def TwentyFourthBRightJaxChained(
         count = optax.safe_increment(state.count)
         rate, decay = at(learning_rate, state.count), at(weight_decay, state.count)
         leaves, tree = jax.tree.flatten(grads)
-        old = [tree.flatten_up_to(x) for x in (state.mu, state.nu, params)]
+        old = [jax.tree.leaves(x) for x in (state.mu, state.nu, params)]
         mu, nu, changes = [], [], []
         for g, m, v, p in zip(leaves, *old, strict=True):
             first, second = average(m, g), b2 * v + weights_of(g, b2)
