@@ -29,7 +29,7 @@ def cut_down(probe: Probe, result: Result, judged: Judged) -> tuple[Probe, Resul
         first = replace(probe, steps=probe.steps[: result.evidence.step])
         [again] = judged([first])
         probe, result = (first, again) if again.status == "failed" else (probe, result)
-    for cuts in (of_factors, of_parameters, of_steps, of_events):
+    for cuts in (of_factors, of_parameters, of_steps, of_events, of_factors):
         probe, result = cut_once(probe, result, list(cuts(probe)), judged)
     return probe, result
 
@@ -77,8 +77,16 @@ def of_steps(probe: Probe) -> Iterator[Cut]:
 
 
 def without_step(probe: Probe, s: int) -> Probe:
-    """Return the probe without a step, unless it is the only one."""
-    return probe if len(probe.steps) == 1 else replace(probe, steps=probe.steps[:s] + probe.steps[s + 1 :])
+    """Return the probe without a step, unless it is the only one; the next one has the values that it set."""
+    steps = list(probe.steps)
+    if len(steps) == 1:
+        return probe
+    gone = steps.pop(s)
+    if s < len(steps):
+        lr = gone.lr if steps[s].lr is None else steps[s].lr
+        changes = {**(gone.changes or {}), **(steps[s].changes or {})} or None
+        steps[s] = replace(steps[s], lr=lr, changes=changes)
+    return replace(probe, steps=tuple(steps))
 
 
 def of_events(probe: Probe) -> Iterator[Cut]:

@@ -200,8 +200,8 @@ PROBES = [
     ),
     Probe(
         "LR.2/first",
-        "lr=0 in the first two steps, one element's gradient 0 up to then: moments and clock go on",
-        (array([1.0, -1.0, 0.5]),),
+        "lr=0 in the first two steps, one element and its gradient 0 up to then: moments and clock go on",
+        (array([1.0, 0.0, 0.5]),),
         scheduled(
             gradients([[0.5, 0.0, -1.0], [-0.25, 0.0, 0.5], [1.0, 0.0, 0.5], [0.25, -0.5, 0.5]]),
             {0: 0.0, 2: 0.5},

@@ -25,6 +25,7 @@ class Pair(NamedTuple):
     rule: str
     observed: str
     leads_to: Callable[[Probe], bool]  #: whether a probe can fail because of it
+    unless: str = ""  #: a probe that has to be right too, since what fails it explains the wrong one
 
 
 def any_probe(probe: Probe) -> bool:
@@ -53,7 +54,7 @@ PAIRS = (
          "a run that is saved and restored does not go on as it would have", is_restored),
     Pair("CLK.1/one-age", "CLK.1/own-ages", "clock", "CLK.1",
          "beside arrays that have had another number of updates, an array is not stepped by its own clock",
-         has_own_ages),
+         has_own_ages, unless="BC.1/t300"),
     Pair("STATE.2/fresh", "STATE.4/uninterrupted", "aliasing", "STATE.2",
          "a gradient is read after its step, when its memory holds another", any_probe),
 )  # fmt: skip
@@ -80,6 +81,9 @@ def pair_finding(case: Case, failures: Sequence[Result]) -> PairFinding | None:
                 continue  # a clock that is shown wrongly in both is nothing in which they differ
             if wrong.reason.endswith(IN_ANOTHER_ORDER):
                 continue  # parameters are right: the order is that of the state
+            late = by_key.get((pair.unless, wrong.dtype))
+            if late is not None and late.status == "failed":
+                continue
             ratios = case.ratios(right)
             if ratios is not None and np.max(ratios, initial=0.0) <= 1.0:
                 says = SAYS[pair.rule]

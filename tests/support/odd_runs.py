@@ -288,6 +288,15 @@ class WarmsUpFromZero(Parts):
         self.lr = rate
 
 
+class RisesFromZero(Parts):
+    """The rate of the first step is 0, and that of each later one is larger."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        rate, self.lr = self.lr, self.lr * (self.t[i] - 1) / 500
+        super().one(i, g)
+        self.lr = rate
+
+
 class ShrinkingBeta(Parts):
     """b1 becomes smaller in each step, and its correction does not follow."""
 

@@ -243,7 +243,7 @@ def factors_without_averages(d: Difference) -> FloatArray | None:
         return None
     steps, theirs = (each.moves("unit", 1)[:, 0] for each in (r, claimed))
     there = steps[np.isfinite(steps.value) & (steps.value != 0)]
-    if not theirs.all_equal(theirs[0]) or steps.all_equal(steps[0]) or len(there) < T:
+    if not theirs.all_equal(theirs[0]) or len(there) < T - 1 or there.all_equal(there[0]):
         return None
     factors: FloatArray = there.value / there.value[-1]
     return factors
@@ -272,6 +272,9 @@ def unmoved(d: Difference) -> Words | None:
         if in_first and len(still) == 1:
             if is_as_claimed_after_first(d):
                 return "schedule", "LR.1", "the first step moves nothing, and those after it are as claimed"
+            if (factors := factors_without_averages(d)) is not None:
+                text = "the first step moves nothing, and those after it, whose size no clock changes, are"
+                return "schedule", "LR.1", f"{text} {listed(factors)} times the last one"
             return "clock", "CLK.2", "the first step moves nothing, those after it do"
         return "clock", "CLK.2", f"steps {listed(still)} move nothing, those between them do"
     return None

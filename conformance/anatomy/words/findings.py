@@ -28,6 +28,7 @@ from adamcore.conformance.anatomy.words import (
     moments,
     steps,
 )
+from adamcore.conformance.anatomy.words.constants import constants
 from adamcore.conformance.anatomy.words.not_finite import not_finite
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Finding
@@ -146,7 +147,8 @@ def first_finding(anatomy: Anatomy) -> Finding | None:
             return Finding("moments", "STEP.1", SAYS["STEP.1"], f"an ordinary step raises {error}")
         difference = Difference(anatomy, part)
         of_clock = clocks.counted(difference) if part.name in SHOW_CLOCK else None
-        area, rule, observed = from_start(difference) or of_clock or WORDS[part.name](difference)
+        first_words = from_start(difference) or constants(difference) or of_clock
+        area, rule, observed = first_words or WORDS[part.name](difference)
         fine = part.name in ("correction", "epsilon", "clock") and area != "nesterov"
         off = difference.largest() if fine else np.inf
         if off < FINE or (area == "bias_correction" and has_few_bits(difference)):

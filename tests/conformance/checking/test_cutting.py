@@ -11,11 +11,11 @@ from array_adam import CLAIM, Good
 from meeting_adams import LateRate, ScalarsForgotten
 
 from adamcore.conformance.candidates.array import ArrayCandidate
-from adamcore.conformance.checking.cutting import cut_down
+from adamcore.conformance.checking.cutting import cut_down, without_step
 from adamcore.conformance.probes.factors import factors_of
 from adamcore.conformance.probes.histories import history
 from adamcore.conformance.settings import HISTORIES
-from adamcore.conformance.types import Probe, Result
+from adamcore.conformance.types import Probe, Result, Step
 from adamcore.conformance.verdict.judge import judge
 from adamcore.conformance.verdict.meetings import told
 
@@ -84,3 +84,10 @@ def test_one_step_and_one_parameter_stay() -> None:
     assert (len(small.steps), len(small.params)) == (1, 1)
     assert not small.is_resumed
     assert factors_of(replace(small, drawn=True)) == []
+
+
+def test_the_step_after_one_that_is_cut_has_the_values_that_it_set() -> None:
+    grads = (np.ones(1),)
+    steps = (Step(grads, lr=0.5, changes={"b1": 0.5, "eps": 0.25}), Step(grads, changes={"eps": 0.125}))
+    [left] = without_step(Probe("X.1/x", "", (np.ones(1),), steps, {}), 0).steps
+    assert (left.lr, left.changes) == (0.5, {"b1": 0.5, "eps": 0.125})

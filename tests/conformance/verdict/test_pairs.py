@@ -14,7 +14,7 @@ from adamcore.conformance.verdict.pairs import PAIRS, PairFinding, pair_finding
 
 def case(*wrong: str) -> Case:
     """AdamW's runs of all probes in pairs, with those of ``wrong`` spoiled."""
-    names = {name for pair in PAIRS for name in (pair.right, pair.wrong)}
+    names = {name for pair in PAIRS for name in (pair.right, pair.wrong, pair.unless) if name}
     runs = {(name, "float32"): run(PROBES[name], "float32", {}) for name in sorted(names)}
     for name in wrong:
         runs[name, "float32"].params[-1][0] = np.asarray(runs[name, "float32"].params[-1][0] * 1.5)
@@ -38,6 +38,12 @@ def test_the_circumstance_is_named(pair: object) -> None:
 def test_nothing_is_said_where_both_are_wrong_or_both_right() -> None:
     assert finding(case()) is None
     assert finding(case("STEP.1/fingerprint", "STATE.3/again")) is None
+
+
+def test_a_late_clock_that_is_wrong_alone_is_no_matter_of_other_arrays() -> None:
+    seen = case("CLK.1/own-ages", "BC.1/t300")
+    assert {r.probe for r in seen.failures()} == {"CLK.1/own-ages", "BC.1/t300"}
+    assert finding(seen) is None
 
 
 def test_clocks_that_are_shown_wrongly_in_both_are_no_difference() -> None:

@@ -1,0 +1,48 @@
+"""Words on several hyperparameters that are constants of the code."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+from measured_adams import Parts, assert_found, whole_anatomy
+
+from adamcore.conformance.anatomy.words.findings import first_finding
+from adamcore.types import Array
+
+
+class OfConstants(Parts):
+    """The betas and eps are those of the code, whatever is given."""
+
+    fixed: ClassVar[dict[str, float]] = {"b1": 0.9, "b2": 0.999, "eps": 1e-8}
+
+    def init(self, params: list[Array], hyper: dict[str, float]) -> None:
+        super().init(params, hyper | self.fixed)
+
+
+class OfTwoConstants(OfConstants):
+    fixed: ClassVar[dict[str, float]] = {"b1": 0.5, "eps": 0.25}
+
+
+class OfTheOthersBetas(Parts):
+    """Each beta is the one that is given for the other: no constant."""
+
+    def init(self, params: list[Array], hyper: dict[str, float]) -> None:
+        super().init(params, hyper | {"b1": hyper["b2"], "b2": hyper["b1"]})
+
+
+@pytest.mark.parametrize(
+    ("cls", "observed"),
+    [
+        (OfConstants, "whatever is given, b1 counts as 0.9 and b2 as 0.999 and eps as 1e-08"),
+        (OfTwoConstants, "whatever is given, b1 counts as 0.5 and eps as 0.25"),
+    ],
+)
+def test_constants_are_told_with_their_numbers(cls: Any, observed: str) -> None:
+    assert_found(first_finding(whole_anatomy(cls)), "hyperparameters", "LR.3", observed)
+
+
+def test_values_that_follow_what_is_given_are_no_constants() -> None:
+    found = first_finding(whole_anatomy(OfTheOthersBetas))
+    assert found is not None
+    assert "whatever is given" not in found.observed
