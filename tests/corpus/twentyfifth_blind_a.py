@@ -169,12 +169,11 @@ class TwentyFifthSumOfMicroBatches(Frame):
 class TwentyFifthWarmingUpForEver(Coupled):
     """A rate below 1 is taken for one of the warmup, which may rise: it never begins to fall."""
 
-    def set_hyper(self, hyper: dict[str, float]) -> None:
-        for s in self.slots:
-            given = dict(hyper)
-            if self.is_warming_up(s) and given.get("lr", s.h.lr) < s.h.lr:
-                del given["lr"]
-            s.h.read(given)
+    def move(self, s: Slot, u: Array) -> None:
+        last = s.extra.get("last_lr", s.h.lr)
+        rate = max(s.h.lr, last) if self.is_warming_up(last) else s.h.lr
+        s.extra["last_lr"] = rate
+        s.p = s.p - rate * u
 
-    def is_warming_up(self, s: Slot) -> bool:
-        return s.h.lr < 1.0
+    def is_warming_up(self, last: float) -> bool:
+        return last < 1.0

@@ -47,6 +47,8 @@ class TwentyFifthTorchStepIsGathered(Base):
         t = state["step"].double()
         if t.ndim < p.ndim and t.numel() > 1:
             t = t.unsqueeze(-1)
+        if t.numel() == 1:
+            t = t.reshape(())
         c1, c2 = (1 - b**t for b in group["betas"])
         below = state["exp_avg_sq"].sqrt().div_(c2.sqrt().to(p.dtype)).add_(group["eps"])
         p.sub_(state["exp_avg"].div(below).mul_((group["lr"] / c1).to(p.dtype)))
