@@ -126,7 +126,7 @@ def TwentyFifthRightJaxOneRow(
 
     def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ScaleByAdamState]:
         rate, count = at(learning_rate, state.count), optax.safe_increment(state.count)
-        structure = jax.tree.structure(grads)
+        structure: Any = jax.tree.structure(grads)
         if structure != jax.tree.structure(state.mu):
             raise ValueError("gradients are not those of the parameters")
         leaves = [jax.tree.leaves(tree) for tree in (grads, state.mu, state.nu)]
