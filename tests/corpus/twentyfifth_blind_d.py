@@ -1,4 +1,4 @@
-"""Blind, twenty-fifth set: faults of checkpoints, schedules, gradients and ranks, after the bugs of others."""
+"""Blind, twenty-fifth set: faults of checkpoints, rates, gradients and ranks, after the bugs of others."""
 
 from __future__ import annotations
 

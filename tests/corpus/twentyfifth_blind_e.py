@@ -115,7 +115,7 @@ class TwentyFifthBNewAdamInLoop(Coupled):
     like="tensorflow/tensorflow#49940: slot weights of an optimizer in a SavedModel are not restored",
 )
 class TwentyFifthBSlotsNotRestored(Keras):
-    """A load restores the iterations, and leaves the slots as those of a new optimizer: both moments are 0."""
+    """A load restores the iterations, and leaves the slots of a new optimizer: both moments are 0."""
 
     dialect = "keras.Adam"
     slot_names = ("m", "v", "v_max")

@@ -47,7 +47,7 @@ def TwentyFifthBJaxMaskOfVariables(
 def TwentyFifthBJaxSchedulerOfBatches(
     learning_rate: X, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8, eps_root: float = 0.0
 ) -> optax.GradientTransformation:
-    """A schedule is advanced by each of the eight batches of what it counts: it goes on eight times as fast."""
+    """Each of the eight batches of an epoch advances a schedule of epochs: it goes on eight times as fast."""
     batches = 8
 
     def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ScaleByAdamState]:

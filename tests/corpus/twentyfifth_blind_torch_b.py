@@ -61,7 +61,7 @@ class TwentyFifthBTorchDirectOnBfloat(Base):
     claim="torch.Adam",
 )
 class TwentyFifthBTorchFactorOfPool(L2):
-    """The later half of the parameters is a pool whose gradients are multiplied by 16, and not made up for."""
+    """The later half of the parameters is a pool whose gradients are multiplied by 16, and stay so."""
 
     pool_size = 16
 

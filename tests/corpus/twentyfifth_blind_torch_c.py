@@ -138,7 +138,7 @@ class TwentyFifthBRightTorchPipeline(L2):
 
 @right(claim="torch.AdamW")
 class TwentyFifthBRightTorchForeachLerp(Base):
-    """AdamW by lists of each dtype: interpolated first moments, clocks in tensors, as many sizes as arrays."""
+    """AdamW by lists of each dtype: interpolated first moments, clocks in tensors, many sizes of a step."""
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -178,7 +178,7 @@ class TwentyFifthBRightTorchForeachLerp(Base):
 
 @right(claim="torch.AdamW")
 class TwentyFifthBRightTorchWhere(Scaled):
-    """AdamW that divides by the scale, and chooses by the flag between new tensors and those that there were."""
+    """AdamW that divides by the scale, and chooses by the flag between new tensors and old ones."""
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
