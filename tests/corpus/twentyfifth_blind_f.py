@@ -69,7 +69,7 @@ class TwentyFifthBRightAssignmentKeeps(ZerosHat):
 class Leaf(NamedTuple):
     """What is known of one array."""
 
-    count: int
+    t: int
     mu: Array
     nu: Array
 
@@ -88,7 +88,7 @@ class TwentyFifthBRightReplacedIsKept(Optax):
         s.t, s.m, s.v = leaf
         quotient = leaf.mu / self.root(s)
         decayed = -h.lr * h.weight_decay * s.p
-        s.p = s.p + (decayed - (h.lr / (1 - h.b1**leaf.count)) * quotient)
+        s.p = s.p + (decayed - (h.lr / (1 - h.b1**leaf.t)) * quotient)
 
 
 @right()
