@@ -37,6 +37,8 @@ Manner = Literal[
     "frozen",
     "used",
     "scheduled",
+    "replaced",
+    "vacant",
 ]
 """How a probe is run: see :attr:`Probe.manner`."""
 RunKey = tuple[str, str]  #: the name of a probe, and a dtype
@@ -168,6 +170,8 @@ class Probe:
     "frozen" run a parameter requires a gradient in those steps alone in which it has one.  "used" restores a
     saved state in an optimizer that has made as many steps, on other numbers; in all other runs it is new.
     "scheduled" hands the optimizer a function of the number of updates for each hyperparameter that changes.
+    "replaced" assigns numbers to hyperparameters, also where the optimizer has made tensors of them; in all
+    other runs these are written to.  "vacant" adds a group without parameters.
     """
     twin: str | None = None  #: the probe whose run must be the same bit for bit
     only: tuple[str, ...] = ()  #: the dtypes that it is run in; empty: all

@@ -327,6 +327,8 @@ HARD: Mapping[Manner, str] = {
     "frozen": "its parameters have no flag that says whether they require a gradient",
     "used": "its parameters cannot be set anew when a state is restored",
     "scheduled": "its hyperparameters are no functions of the number of updates",
+    "replaced": "its hyperparameters are in no groups, where others could take their place",
+    "vacant": "it has no groups without parameters",
 }
 
 

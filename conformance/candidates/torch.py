@@ -111,21 +111,33 @@ def waiting(probe: Probe) -> list[int]:
     return numbers if len(numbers) < len(first) else numbers[1:]
 
 
-def set_number(group: dict[str, Any], name: str, value: Any) -> None:
+def set_number(group: dict[str, Any], name: str, value: Any, replaces: bool = False) -> None:
     """Set a hyperparameter of a group as PyTorch's schedulers do: one that is a tensor is written to.
+
+    Args:
+        group: the group.
+        name: the name that the hyperparameter has in it.
+        value: the new value.
+        replaces: True if it takes the place of a tensor, as in a loop that assigns it.
 
     Raises:
         UnsupportedProbe: the group has no such hyperparameter.
     """
     if name not in group:
         raise UnsupportedProbe(f"its groups have no {name}")
-    if hasattr(group[name], "fill_") and isinstance(value, int | float):
+    if hasattr(group[name], "fill_") and isinstance(value, int | float) and not replaces:
         group[name].fill_(value)
     else:
         group[name] = value
 
 
-MANNERS: tuple[Manner, ...] = ("joining", "frozen", "used")  #: in which any class can be run
+MANNERS: tuple[Manner, ...] = (
+    "joining",
+    "frozen",
+    "used",
+    "replaced",
+    "vacant",
+)  #: in which any class can be run
 CLOSURES: tuple[Manner, ...] = ("closure", "silent closure")
 COMPILING = 30.0  #: seconds that may go into probes in which torch.compile compiles something
 STATE = {"step", "exp_avg", "exp_avg_sq"}  #: the names of t, m and v in torch.optim and many other libraries
@@ -161,6 +173,8 @@ class TorchStepper(Stepper):
         if not hasattr(self.optimizer, "param_groups"):
             made = type(self.optimizer).__name__
             raise CandidateError(f"it returned {made}, expected a torch.optim.Optimizer of its params")
+        if probe.manner == "vacant":
+            self.add_group([])
         if probe.is_scaled and not getattr(self.optimizer, "_step_supports_amp_scaling", False):
             raise UnsupportedProbe(
                 "its step takes no loss scale: GradScaler divides before it, or leaves it out"
@@ -204,12 +218,17 @@ class TorchStepper(Stepper):
         self.outside.remove(number)
         self.joined.append(number)
         own = self.probe.groups[number] if self.probe.groups else {}
+        self.add_group([self.params[number]], own)
+        self.set_in(self.optimizer.param_groups[-1:], self.changed)
+
+    def add_group(self, params: list[Any], own: Mapping[str, Any] | None = None) -> None:
+        """Add a group of these parameters, with hyperparameters of its own."""
+        own = own or {}
         settings = self.named_in(self.optimizer.param_groups).settings(own, {**self.hyper, **own})
         try:
-            self.optimizer.add_param_group({"params": [self.params[number]]} | settings)
+            self.optimizer.add_param_group({"params": params} | settings)
         except Exception as error:
-            raise UnsupportedProbe(f"it takes no parameters later: {describe(error)}") from error
-        self.set_in(self.optimizer.param_groups[-1:], self.changed)
+            raise UnsupportedProbe(f"it takes no such group later: {describe(error)}") from error
 
     def set_lr(self, lr: float) -> None:
         """Set the learning rate of all groups, as a scheduler does, by the optimizer's own name for it."""
@@ -225,12 +244,14 @@ class TorchStepper(Stepper):
     def set_in(self, groups: Sequence[dict[str, Any]], changes: Mapping[str, Any]) -> None:
         """Set hyperparameters of these groups."""
         others = {name: value for name, value in changes.items() if name != "lr"}
+        replaces = self.probe.manner == "replaced"
         for group in groups:
             a = self.named_in([group])
             if "lr" in changes:
-                set_number(group, "lr" if "lr" in group else a.names.get("lr", "lr"), changes["lr"])
+                name = "lr" if "lr" in group else a.names.get("lr", "lr")
+                set_number(group, name, changes["lr"], replaces)
             for name, value in a.settings(others, {**self.hyper, **a.betas(group), **others}).items():
-                set_number(group, name, value)
+                set_number(group, name, value, replaces)
 
     def tensor(self, array: Any, layout: Layout | None = None) -> Any:
         return as_tensor(laid_out(array, layout or self.probe.layout), self.device)
@@ -337,6 +358,8 @@ class TorchStepper(Stepper):
         try:
             self.step_with(grads)
         except Exception as raised:
+            if self.probe.manner == "replaced":
+                raise UnsupportedProbe(f"it refuses a number where it has a tensor: {raised}") from raised
             error = raised
         return self.outcome(index, step, error)
 

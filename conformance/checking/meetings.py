@@ -44,7 +44,7 @@ def find_meeting(subject: ThirdParty, run: Running) -> Meeting | None:
     factors = factors_of(probe)
     without = judged([each.without(probe) for each in factors])
     needed = [each for each, other in zip(factors, without, strict=True) if other.status == "passed"]
-    return Meeting(needed, result, cut) if needed else None
+    return Meeting(needed, result, probe, cut) if needed else None
 
 
 def results_of(subject: ThirdParty, run: Running, probes: Sequence[Probe], dtype: str) -> list[Result]:

@@ -31,9 +31,10 @@ def hard_coded() -> Iterator[Fault]:
     }
     for name, constants in values.items():
         for value in constants:
+            nothing_decays = name == "weight_decay" and value == 0.0
             yield Fault(
                 f"{name}-is-{value:g}",
-                "hyperparameters",
+                "decay" if nothing_decays else "hyperparameters",
                 RULES[name],
                 f"{name} is ignored; {value:g} is used",
                 **_inputs.on_hyper(partial(_inputs.set_to, name, value)),

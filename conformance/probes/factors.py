@@ -174,6 +174,8 @@ RARE = (
     Factor("another optimizer of the same hyperparameters", "isolation", "STATE.3", not_run("alike")),
     Factor("a state that is restored in an optimizer in use", "state", "STATE.4", not_run("used")),
     Factor("a closure", "closure", "STEP.2", not_run("closure")),
+    Factor("a group without parameters", "groups", "LR.4", not_run("vacant")),
+    Factor("a number in the place of a tensor", "schedule", "LR.3", not_run("replaced")),
     Factor("a function for a hyperparameter", "schedule", "LR.1", not_run("scheduled")),
     Factor("parameters that require no gradient at first", "missing", "F5", not_run("frozen")),
     Factor("parameters that are added later", "groups", "LR.4", not_run("joining")),

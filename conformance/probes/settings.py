@@ -139,4 +139,19 @@ PROBES = [
         )),
         groups=(*GROUPS[:3], GROUPS[0]),
     ),
+    replace(
+        resumed(GROUPED_LR),
+        name="STATE.4/resumed-vacant",
+        about="a group without parameters behind others, saved and restored: these go on",
+        manner="vacant",
+        tells=(),
+    ),
+    Probe(
+        "LR.3/replaced",
+        "an lr that is assigned as a number, also where the optimizer has made a tensor of it",
+        (numbers(98, 3),),
+        scheduled(moving(99, 4, (3,)), {1: 0.125, 3: 0.375}),
+        START,
+        manner="replaced",
+    ),
 ]  # fmt: skip

@@ -19,12 +19,13 @@ class Meeting:
 
     factors: Sequence[Factor]
     failure: Result  #: of the probe with all of them
+    probe: Probe  #: which has them: what is left of one drawn at random
     cut: tuple[Probe, Result] | None = None  #: what is left of a probe drawn at random, and how that fails
 
     @property
     def finding(self) -> Finding:
-        """What goes wrong, by the first of the factors."""
-        first, *others = self.factors
+        """What goes wrong, by the first of the factors; those of other arrays come last."""
+        first, *others = sorted(self.factors, key=self.is_of_another_array)
         observed = f"goes wrong only with {first.name}"
         if others:
             observed = f"goes wrong only where these meet: {', '.join(each.name for each in self.factors)}"
@@ -32,6 +33,13 @@ class Meeting:
         if self.cut:
             said = f"{observed}; in {told(self.cut[0])}, {self.cut[1].reason}"
         return Finding(first.area, first.rule, SAYS[first.rule], said, evidence=self.failure.evidence)
+
+    def is_of_another_array(self, factor: Factor) -> bool:
+        """True if gradients are absent, and what goes wrong has had one in each step."""
+        evidence = (self.cut[1] if self.cut else self.failure).evidence
+        if factor.area != "missing" or evidence is None:
+            return False
+        return all(step.grads[evidence.place[0]] is not None for step in self.probe.steps[: evidence.step])
 
     def leads_to(self, case: Case, result: Result) -> bool:
         """Return whether a probe that failed has one of the factors, or was drawn at random as this one."""

@@ -209,6 +209,11 @@ def first_alone(d: Difference) -> Words | None:
     after = ("normal", "neighbours", "scale", "signs", "last")
     if not all(r.moves(name).all_equal(claimed.moves(name)) for name in after):
         return None
+    if r.moves("linear").all_equal(claimed.moves("linear")):  # beside others it is stepped as claimed
+        still = not r.moves("alone").value.any()
+        return (
+            ("moments", "STEP.1", "an array of one element does not move without others") if still else None
+        )
     if is_stepped_twice(d, "main"):
         return "moments", "MOM.1", "the first array is stepped twice in each step, alone and beside others"
     text = "the first array is not stepped as claimed, and those after it are: its step over theirs is "

@@ -28,10 +28,10 @@ from adamcore.conformance.anatomy.words import (
     moments,
     steps,
 )
-from adamcore.conformance.anatomy.words.constants import constants
 from adamcore.conformance.anatomy.words.not_finite import not_finite
+from adamcore.conformance.anatomy.words.replays import constants, scaled_gradients
 from adamcore.conformance.rules import SAYS
-from adamcore.conformance.types import Finding
+from adamcore.conformance.types import Finding, Probe
 
 ROOT_BELOW_0 = ("math domain error", "expected a nonnegative input")  #: what math.sqrt says, by Python's age
 FINE = 2e-3  #: relative differences below this are a matter of how exactly coefficients are formed
@@ -100,14 +100,38 @@ def raises_over_scalar(anatomy: Anatomy) -> Words | None:
 
 def raises_over_several(anatomy: Anatomy) -> Words | None:
     """Return the words on steps that raise if there are several arrays, and never with one; or None."""
-    r, error = anatomy.readings, ordinary_error(anatomy)
-    several, alone = list[str](), list[str]()
-    for name, run in r.runs.items():
-        if name in EXPERIMENTS and not run.unsupported:
-            (several if len(r.probes[name].params) > 1 else alone).append(run.error or "")
-    if not error or not alone or any(alone) or not all(several):
+    error = ordinary_error(anatomy)
+    if not error or not raises_exactly(anatomy, lambda probe: len(probe.params) > 1):
         return None
     return "layout", "STEP.1", f"with several arrays a step raises {error}; with one it does not"
+
+
+def raises_without_decay(anatomy: Anatomy) -> Words | None:
+    """Return the words on steps that raise if nothing decays, and never else; or None."""
+    error = ordinary_error(anatomy)
+    if not error or not raises_exactly(anatomy, lambda probe: not probe.hyper.get("weight_decay")):
+        return None
+    return "decay", "DEC.1", f"without weight decay a step raises {error}"
+
+
+def raises_exactly(anatomy: Anatomy, meant: Callable[[Probe], bool]) -> bool:
+    """True if those experiments raise that are meant, and no others, of which there are some.
+
+    Where the claim raises too, it tells nothing.
+    """
+    r, claimed = anatomy.readings, anatomy.claimed
+    ran = {
+        name: run
+        for name, run in r.runs.items()
+        if name in EXPERIMENTS and not run.unsupported and claimed is not None and not claimed.why_not(name)
+    }
+    others = [run for name, run in ran.items() if not meant(r.probes[name])]
+    return bool(others) and all(bool(run.error) == meant(r.probes[name]) for name, run in ran.items())
+
+
+def raised_in(anatomy: Anatomy) -> Words | None:
+    """Return the words on what an ordinary run raises, if that tells what is wrong, or None."""
+    return raises_over_scalar(anatomy) or raises_over_several(anatomy) or raises_without_decay(anatomy)
 
 
 def from_start(d: Difference) -> Words | None:
@@ -135,7 +159,7 @@ def has_few_bits(d: Difference) -> bool:
 def first_finding(anatomy: Anatomy) -> Finding | None:
     """Return the finding of the first part that is not as claimed, or None if all are."""
     with np.errstate(all="ignore"):
-        if (raised := raises_over_scalar(anatomy) or raises_over_several(anatomy)) is not None:
+        if (raised := raised_in(anatomy)) is not None:
             area, rule, observed = raised
             return Finding(area, rule, SAYS[rule], observed)
         part = first_difference(anatomy)
@@ -147,8 +171,8 @@ def first_finding(anatomy: Anatomy) -> Finding | None:
             return Finding("moments", "STEP.1", SAYS["STEP.1"], f"an ordinary step raises {error}")
         difference = Difference(anatomy, part)
         of_clock = clocks.counted(difference) if part.name in SHOW_CLOCK else None
-        first_words = from_start(difference) or constants(difference) or of_clock
-        area, rule, observed = first_words or WORDS[part.name](difference)
+        told = from_start(difference) or constants(difference) or scaled_gradients(difference) or of_clock
+        area, rule, observed = told or WORDS[part.name](difference)
         fine = part.name in ("correction", "epsilon", "clock") and area != "nesterov"
         off = difference.largest() if fine else np.inf
         if off < FINE or (area == "bias_correction" and has_few_bits(difference)):

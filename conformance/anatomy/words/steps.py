@@ -116,7 +116,25 @@ def step(d: Difference) -> Words:
             return "schedule", "LR.1", "steps are the same with any lr"
         return "schedule", "LR.1", d.beside("power of lr", "a step goes with lr to the power ")
     got, want = d.values("changed lr")
+    if (times := share_of_small(d)) is not None:
+        text = f"an array alone takes steps far below eps that are {number(times)} times as large as claimed"
+        return "layout", "STEP.1", f"{text}; beside others it does not"
     return "schedule", "LR.1", f"after lr was changed a step is {listed(got / want)} times as claimed"
+
+
+def share_of_small(d: Difference) -> float | None:
+    """Return how many times small gradients count in a run of one array; None if lr changes that, or not so.
+
+    Beside other arrays they are as claimed, since parts before this one are.
+    """
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or r.why_not("lr"):
+        return None
+    small, large = (slice(0, 1), slice(2, 3))  # by their gradients in the first step
+    share = (r.moves("lr") / claimed.moves("lr")).value
+    times = float(share[0, 0])
+    alike = near(share[:, small], times) and near(share[:, large], 1.0)
+    return times if alike and not near(times, 1.0) else None
 
 
 def bound_of_parameters(d: Difference) -> float | None:

@@ -359,6 +359,58 @@ def test_a_rate_that_is_a_tensor_is_written_to() -> None:
     assert len(run.params) == 2
 
 
+def test_a_rate_that_is_assigned_counts_or_is_refused() -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    class FollowsItsTensor(torch.optim.AdamW):  # type: ignore[misc,name-defined]
+        def __init__(self, params: Any, lr: float, betas: Any, eps: float, weight_decay: float) -> None:
+            super().__init__(params, lr, betas, eps, weight_decay)
+            self.rate = self.param_groups[0]["lr"] = torch.tensor(lr, dtype=torch.float64)
+
+        def step(self, closure: Any = None) -> Any:
+            assigned, self.param_groups[0]["lr"] = self.param_groups[0]["lr"], float(self.rate)
+            super().step(closure)
+            self.param_groups[0]["lr"] = assigned
+
+    class Refuses(FollowsItsTensor):
+        def step(self, closure: Any = None) -> Any:
+            if not torch.is_tensor(self.param_groups[0]["lr"]):
+                raise RuntimeError("lr has to be a tensor")
+            return super().step(closure)
+
+    claim = Adam.like("torch.AdamW")
+    for cls, written, assigned in (
+        (torch.optim.AdamW, "passed", "passed"),
+        (FollowsItsTensor, "passed", "failed"),
+        (Refuses, "passed", "skipped"),
+    ):
+        for name, status in (("LR.1/every-array", written), ("LR.3/replaced", assigned)):
+            run = TorchCandidate(cls, {}, None, None).run(PROBES[name], "float64")
+            assert judge(claim, PROBES[name], "float64", run).status == status
+
+
+def test_a_group_without_parameters_stands_behind_others() -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    class LosesItsGroup(torch.optim.AdamW):  # type: ignore[misc,name-defined]
+        def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+            super().load_state_dict(state_dict)
+            for group in self.param_groups:
+                if not group["params"]:
+                    del group["betas"]
+
+        def step(self, closure: Any = None) -> Any:
+            assert all(len(group["betas"]) == 2 for group in self.param_groups)
+            return super().step(closure)
+
+    claim, vacant = Adam.like("torch.AdamW"), PROBES["STATE.4/resumed-vacant"]
+    for cls, status in ((torch.optim.AdamW, "passed"), (LosesItsGroup, "failed")):
+        run = TorchCandidate(cls, {}, None, None).run(vacant, "float32")
+        assert judge(claim, vacant, "float32", run).status == status
+
+
 def test_what_compiles_for_too_long_is_run_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     torch = pytest.importorskip("torch")
     from adamcore.conformance.candidates import torch as adapter

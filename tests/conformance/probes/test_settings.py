@@ -87,6 +87,8 @@ def test_there_is_a_probe_for_each_setting() -> None:
         ABSENT,
         "STEP.2/groups",
         "LR.4/joining",
+        "LR.3/replaced",
+        "STATE.4/resumed-vacant",
         *FUNCTIONS,
     }
 

@@ -227,3 +227,33 @@ def test_arrays(cls: type, area: str, rule: str, observed: str) -> None:
 
 def test_what_a_constant_eps_lets_through_is_no_clipping() -> None:
     assert_found(first_finding(whole_anatomy(EpsilonOfItsOwn)), "clock", "CLK.2", "that begins at 1")
+
+
+class WaitsForMany(Parts):
+    """A step is made of eight gradients or more."""
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        count = sum(g.size for g in grads if g is not None)
+        return super().step(grads if count > 8 else [None] * len(grads))
+
+
+class LaterHalf(Parts):
+    """Gradients of the later half of the arrays are multiplied by 16; one that is alone is in it."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, 16.0 * g if i >= len(self.p) // 2 else g)
+
+
+@pytest.mark.parametrize(
+    ("cls", "area", "observed"),
+    [
+        (WaitsForMany, "moments", "an array of one element does not move without others"),
+        (
+            LaterHalf,
+            "layout",
+            "an array alone takes steps far below eps that are 16 times as large as claimed",
+        ),
+    ],
+)
+def test_an_array_alone_is_told_from_one_beside_others(cls: type, area: str, observed: str) -> None:
+    assert_found(first_finding(whole_anatomy(cls)), area, "STEP.1", observed)

@@ -155,6 +155,17 @@ def test_steps_that_raise_with_several_arrays_alone() -> None:
     assert_found(first_finding(whole_anatomy(OneMaster)), "layout", "STEP.1", observed)
 
 
+def test_steps_that_raise_without_decay_alone() -> None:
+    class MaskOfNothing(Parts):
+        def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+            if not self.h["weight_decay"]:
+                raise TypeError("None is no mask")
+            return super().step(grads)
+
+    observed = "without weight decay a step raises TypeError: None is no mask"
+    assert_found(first_finding(whole_anatomy(MaskOfNothing)), "decay", "DEC.1", observed)
+
+
 def test_there_are_words_for_every_part() -> None:
     assert list(WORDS) == list(PARTS)
 

@@ -1,9 +1,10 @@
-"""Words on several hyperparameters that are constants of the code."""
+"""Words on what a replay of the claim tells."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 from measured_adams import Parts, assert_found, whole_anatomy
 
@@ -46,3 +47,38 @@ def test_values_that_follow_what_is_given_are_no_constants() -> None:
     found = first_finding(whole_anatomy(OfTheOthersBetas))
     assert found is not None
     assert "whatever is given" not in found.observed
+
+
+class CountsThrice(Parts):
+    """A gradient is multiplied by 3 before all else."""
+
+    def one(self, i: int, g: Array) -> None:
+        super().one(i, 3.0 * g)
+
+
+class CountsThriceFromState(CountsThrice):
+    """A state that is given is in the units of its gradients."""
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.t, self.m, self.v = list(state["t"]), [*map(np.copy, state["m"])], [*map(np.copy, state["v"])]
+
+
+class LargeEps(Parts):
+    """eps counts three times."""
+
+    def root(self, v: Array) -> Array:
+        return np.asarray(np.sqrt(v) + 3.0 * self.h["eps"])
+
+    set_state = CountsThriceFromState.set_state
+
+
+@pytest.mark.parametrize(
+    ("cls", "area", "rule", "observed"),
+    [
+        (CountsThrice, "moments", "MOM.1", "each gradient counts 3 times, or eps 0.33333 times"),
+        (CountsThriceFromState, "moments", "MOM.1", "each gradient counts 3 times"),
+        (LargeEps, "epsilon", "EPS.1", "eps counts 3, 3, 3, 3, ..., 3 times as claimed"),
+    ],
+)
+def test_a_given_state_tells_gradients_from_eps(cls: Any, area: str, rule: str, observed: str) -> None:
+    assert_found(first_finding(whole_anatomy(cls)), area, rule, observed)

@@ -1,0 +1,92 @@
+"""What is told by a replay: with one change the claim makes every move that the candidate made.
+
+Such a change disturbs the readings of several parts, and so it is looked for before the first of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from adamcore.conformance.anatomy.differences import Difference, Words
+from adamcore.conformance.anatomy.experiments import EXPERIMENTS
+from adamcore.conformance.anatomy.facts import NEAR, Facts, near
+from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
+from adamcore.conformance.anatomy.sweeps import SWEEPS
+from adamcore.conformance.anatomy.texts import number
+from adamcore.conformance.types import Probe
+
+GIVEN = "clock-5"  #: the experiment from a given state, whose moments no gradient has made
+
+
+def constants(d: Difference) -> Words | None:
+    """Return the words on several hyperparameters that count as a number each, whatever they are given.
+
+    A single one has words of its own.
+    """
+    r = d.anatomy.readings
+    if d.anatomy.claim is None or r.why_not("main"):
+        return None
+    facts = Facts(r)
+    found = {"b1": facts.b1, "b2": facts.b2, "eps": float(facts.eps_factor[0]) * r.hyper("eps")}
+    fixed = {
+        name: float(number(value))
+        for name, value in found.items()
+        if value is not None and 0.0 <= value < (np.inf if name == "eps" else 1.0)
+    }
+    fixed = {name: value for name, value in fixed.items() if not near(value, r.hyper(name))}
+    if len(fixed) < 2 or not is_replayed(d, lambda probe: probe.with_hyper(**fixed)):
+        return None
+    first, *others = (f"{name} as {number(value)}" for name, value in fixed.items())
+    text = " and ".join([first.replace(" as", " counts as"), *others])
+    return "hyperparameters", "LR.3", f"whatever is given, {text}"
+
+
+def scaled_gradients(d: Difference) -> Words | None:
+    """Return the words on gradients that are multiplied by one number before all else, or None.
+
+    Without decay in the gradient that is the same as an eps divided by this number, but for moments that no
+    gradient has made: a state that is given keeps its size.
+    """
+    r = d.anatomy.readings
+    if d.part.name != "epsilon" or "in step" not in d.part.values or d.differs("power", "bend"):
+        return None
+    got, want = d.values("in step")
+    times = want[0] / got[0]
+    if not np.isfinite(times) or times <= 0.0 or not near(got / want, 1.0 / times):
+        return None
+    times = float(number(times))
+
+    def change(probe: Probe) -> Probe:
+        steps = tuple(step.each_gradient(lambda g: times * g) for step in probe.steps)
+        return replace(probe, steps=steps)
+
+    if not is_replayed(d, change):
+        return None
+    doubt = "" if GIVEN in r.probes and not r.why_not(GIVEN) else f", or eps {number(1.0 / times)} times"
+    return "moments", "MOM.1", f"each gradient counts {number(times)} times{doubt}"
+
+
+def is_replayed(d: Difference, change: Callable[[Probe], Probe]) -> bool:
+    """True if the claim makes every move of the candidate once each experiment is changed so."""
+    r, claim = d.anatomy.readings, d.anatomy.claim
+    if claim is None:
+        return False
+    names = (*EXPERIMENTS, *SWEEPS, GIVEN)
+    probes = {name: r.probes[name] for name in names if name in r.probes and not r.why_not(name)}
+    other = readings_of_claim(claim, {name: change(probe) for name, probe in probes.items()}, r.dtype)
+    return all(moves_alike(r, other, name) for name in probes)
+
+
+def moves_alike(r: Readings, other: Readings, name: str) -> bool:
+    """True if two readings have the same moves in an experiment, of every array."""
+    if other.why_not(name):
+        return False
+    for i in range(len(r.probes[name].params)):
+        got, want = r.moves(name, i), other.moves(name, i)
+        off = np.abs(got.value - want.value)
+        if not np.all(off <= got.error + want.error + NEAR * np.abs(want.value)):
+            return False
+    return True
