@@ -50,7 +50,7 @@ class TwentySixthHookDecaysFrozen(Coupled):
 @wrong(
     "epsilon",
     "EPS.1",
-    like="facebookresearch/fairseq#1328: epsilon is added to the raw root, and the correction folded in later",
+    like="facebookresearch/fairseq#1328: epsilon joins the raw root, and the correction is folded in later",
     claim="torch.Adam",
 )
 class TwentySixthEpsilonOnRawRoot(Coupled):
@@ -127,13 +127,13 @@ class TwentySixthStateByIdentity(Undecayed):
     """The state is looked up by the array itself, which is a new one behind each step: it is never found."""
 
     def begin(self) -> None:
-        self.found: dict[int, Array] = {id(s.p): s.p for s in self.slots}
+        self.keys = [s.p for s in self.slots]
 
     def update(self, s: Slot, g: Array) -> None:
-        if id(s.p) not in self.found:
+        if self.keys[s.index] is not s.p:
             begun(s)
             self.tick(s)
-            self.found[id(s.p)] = s.p
+            self.keys[s.index] = s.p
         super().update(s, g)
 
 

@@ -41,7 +41,7 @@ class TwentySixthAveragedNeverFilled(Frame):
 
 
 @wrong(
-    "groups schedule",
+    "groups",
     "LR.4",
     like="facebookresearch/mae#216: groups have an lr_scale, and AdamW reads lr alone",
     claim="transformers4.AdamW",

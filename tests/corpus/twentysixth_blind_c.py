@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from blind_frame import Array, Frame, Slot, corrections
 from fifth_blind_frame import Dozat
 from fourth_blind_frame import Common, Hat, Optax
 from register import right
-from tenth_blind_frame_b import Slotted
 
 Rule = Callable[[Slot, Array], Array]
 
@@ -72,7 +71,8 @@ class TwentySixthRightChain(Optax):
         s.m = (1 - s.h.b1) * x + s.h.b1 * s.m
         s.v = ((1 - s.h.b2) * x) * x + s.h.b2 * s.v
         c1, c2 = corrections(s.h, s.t)
-        return (s.m / c1) / (np.sqrt(s.v / c2 + s.h.eps_root) + s.h.eps)
+        root = np.sqrt(s.v + c2 * s.h.eps_root) / math.sqrt(c2)
+        return (s.m / c1) / (root + s.h.eps)
 
     def with_decay(self, s: Slot, x: Array) -> Array:
         return x + s.h.weight_decay * s.p
@@ -106,25 +106,6 @@ class TwentySixthRightRaisedOutside(Common):
         for name, row in zip("pmv", (p, m, v), strict=True):
             for s, part in zip(members, np.split(row, ends), strict=True):
                 setattr(s, name, part.copy())
-
-
-@right(claim="tf1.Adam")
-class TwentySixthRightVariables(Slotted):
-    """TensorFlow 1's Adam: slots of named variables are assigned, and each operation gives what it assigns."""
-
-    def update(self, s: Slot, g: Array) -> None:
-        self.run(self.operations(s, g))
-
-    def run(self, operations: Iterable[tuple[Slot, str, Array]]) -> None:
-        for s, name, value in operations:
-            setattr(s, name, value)
-
-    def operations(self, s: Slot, g: Array) -> Iterable[tuple[Slot, str, Array]]:
-        h, (left1, left2) = s.h, corrections(s.h, s.t)
-        alpha = h.lr * math.sqrt(left2) / left1
-        yield s, "m", s.m + (g - s.m) * (1 - h.b1)
-        yield s, "v", s.v + ((g * (1 - h.b2)) * g - s.v * (1 - h.b2))
-        yield s, "p", s.p - alpha * (s.m / (np.sqrt(s.v) + h.eps))
 
 
 @right(claim="torch.NAdam")

@@ -154,7 +154,8 @@ def TwentySixthRightJaxOnePass(
         m = m + (1 - b1) * (g - m)
         v = weights_of(g, b2) + b2 * v
         u = ratio(m, v, count, b1, b2, eps, eps_root)
-        return (-(rate * u) - (rate * decay) * p).astype(p.dtype), m, v
+        u += decay * p
+        return (u * -rate).astype(p.dtype), m, v
 
     def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ScaleByAdamState]:
         count = optax.safe_increment(state.count)

@@ -34,7 +34,7 @@ class TwentySixthTorchFirstRateIsZero(Base):
 @wrong(
     "state storage mixed_precision",
     "STATE.4",
-    like="NVIDIA/Model-Optimizer#2322: on resume no float32 masters are set up, and a run goes on in bfloat16",
+    like="NVIDIA/Model-Optimizer#2322: on resume no masters are set up, and a run goes on in bfloat16",
     claim="torch.AdamW",
 )
 class TwentySixthTorchResumedInBfloat16(Base):
