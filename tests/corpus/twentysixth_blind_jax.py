@@ -46,7 +46,8 @@ def TwentySixthJaxCountBeginsAtOne(
     """A schedule has a count of its own, which begins at 1: its rate at 0 is that of no step."""
 
     def init(params: Tree) -> Counted:
-        return Counted(*begun(params), step_count=jnp.ones((), jnp.int32))
+        start = begun(params)
+        return Counted(start.count, start.mu, start.nu, step_count=jnp.ones((), jnp.int32))
 
     def update(grads: Tree, state: Counted, params: Tree = None) -> tuple[Tree, Counted]:
         count, rate = optax.safe_increment(state.count), at(learning_rate, state.step_count)
@@ -162,8 +163,8 @@ def TwentySixthRightJaxOnePass(
         rate, decay = at(learning_rate, state.count), at(weight_decay, state.count)
         gs, tree = jax.tree.flatten(grads)
         lists = (jax.tree.leaves(x) for x in (state.mu, state.nu, params))
-        rows = [leaf(*row, count, rate, decay) for row in zip(gs, *lists, strict=True)]
-        changes, mu, nu = (tree.unflatten([row[i] for row in rows]) for i in range(3))
+        rows = [leaf(g, m, v, p, count, rate, decay) for g, m, v, p in zip(gs, *lists, strict=True)]
+        changes, mu, nu = (jax.tree.unflatten(tree, [row[i] for row in rows]) for i in range(3))
         return changes, optax.ScaleByAdamState(count, mu, nu)
 
     return optax.GradientTransformation(begun, update)
