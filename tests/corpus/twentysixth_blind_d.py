@@ -66,8 +66,12 @@ class TwentySixthBSnapshotWithoutMoments(CommonHat):
     """A snapshot has the iteration and no moments, which are 0 behind a restart while the clock goes on."""
 
     def get_state(self) -> dict[str, Any]:
-        state = super().get_state()
-        return {"t": state["t"], **{name: [np.zeros_like(a) for a in state[name]] for name, _ in self.kept()}}
+        return {"t": [s.t for s in self.slots]}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state({"t": state["t"]})
+        for s in self.slots:
+            s.m, s.v = np.zeros_like(s.m), np.zeros_like(s.v)
 
 
 @wrong(

@@ -90,7 +90,7 @@ class TwentySixthBRightComplexNumbers(Modulus):
         m = m + (1 - h.b1) * (x - m)
         second = h.b2 * v.real + square
         below = np.sqrt(second) / math.sqrt(1 - h.b2**s.t) + h.eps
-        step = h.lr / (1 - h.b1**s.t) * m
+        step = h.lr / (1 - h.b1**s.t) * (m / below)
         p = p * (1 - h.lr * h.weight_decay)
-        s.p, s.m = flat(p - step / below), flat(m)
+        s.p, s.m = flat(p - step), flat(m)
         s.v = np.repeat(second, 2) if s.dtype.kind == "c" else second
