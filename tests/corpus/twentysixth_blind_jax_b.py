@@ -131,7 +131,7 @@ def TwentySixthBRightJaxVmap(
             m = m + (1 - b1) * (g - m)
             v = b2 * v + weights_of(g, b2)
             below = jnp.sqrt(v / left(b2, count, v) + eps_root) + eps
-            return -lr * (m / left(b1, count, m) / below) - (lr * wd) * p, m, v
+            return -lr * (wd * p + m / left(b1, count, m) / below), m, v
 
         def leaf(*arrays: X) -> tuple[X, ...]:
             made = jax.vmap(number)(*(a.reshape(-1) for a in arrays))
