@@ -19,6 +19,10 @@ from adamcore.conformance.types import FloatArray
 SIZES = (3, 192)
 
 
+class ChangesNothing(Exception):
+    """A kernel returns nothing, and writes to none of its arrays."""
+
+
 def find_convention(
     function: Callable[..., Any],
     signature: Signature,
@@ -36,17 +40,22 @@ def find_convention(
         returns: the roles of what it returns, if they are known.
 
     Raises:
-        CandidateError: every trial raised an error, or changed nothing.
+        CandidateError: every trial raised an error, or it returned what no role is known for.
     """
     errors = []
+    idle = None
     for count in SIZES:
         for tried in conventions(function, signature, libraries):
             try:
                 found = settled(tried, dtype, returns, count)
+            except ChangesNothing:
+                idle = idle or tried
             except Exception as error:
                 errors.append((tried.library.xp.__name__, error))
             else:
                 return with_own_clock(found, dtype, returns, count) or found
+    if idle is not None:
+        return idle
     first = errors[0][1]
     if isinstance(first, CandidateError):
         raise first
@@ -92,9 +101,11 @@ def settled(tried: Convention, dtype: str, returns: tuple[str, ...] | None, coun
     wrote_moments = changed(before, after, "m", "v")
     if not same_bits(before["p"], after["p"]) or (result is None and wrote_moments):  # p may be what is wrong
         found.ticks = clock_moved
+    elif result is None:
+        raise ChangesNothing
     else:
         found.returns = returns or returned_roles(probing, result)
-        parts = {} if result is None else found.parts(result)
+        parts = found.parts(result)
         if "p" not in parts or not ({"m", "v"} <= set(parts) or wrote_moments):
             raise CandidateError(
                 f"it wrote to no parameter, and returned {text_of(result)}; expected p, m and v as new "

@@ -297,6 +297,15 @@ class RisesFromZero(Parts):
         self.lr = rate
 
 
+class RisesAndStops(Parts):
+    """The rate rises in six steps and is 0 then."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        rate, self.lr = self.lr, self.lr * self.t[i] / 6 if self.t[i] <= 6 else 0.0
+        super().one(i, g)
+        self.lr = rate
+
+
 class ShrinkingBeta(Parts):
     """b1 becomes smaller in each step, and its correction does not follow."""
 

@@ -236,10 +236,14 @@ def scalars_beside_others(d: Difference) -> Words | None:
     return None
 
 
-def factors_without_averages(d: Difference) -> FloatArray | None:
+def factors_without_averages(d: Difference, least: int = T) -> FloatArray | None:
     """Return the steps by constant gradients where nothing is averaged, or None if all are alike.
 
     There every correction is 1 from the first step on.
+
+    Args:
+        d: the difference.
+        least: how many of these steps have to move something.
     """
     r, claimed = d.anatomy.readings, d.anatomy.claimed
     if claimed is None or "unit" not in r.probes or r.why_not("unit"):
@@ -248,7 +252,7 @@ def factors_without_averages(d: Difference) -> FloatArray | None:
         return None
     steps, theirs = (each.moves("unit", 1)[:, 0] for each in (r, claimed))
     there = steps[np.isfinite(steps.value) & (steps.value != 0)]
-    if not theirs.all_equal(theirs[0]) or len(there) < T - 1 or there.all_equal(there[0]):
+    if not theirs.all_equal(theirs[0]) or len(there) < least or there.all_equal(there[0]):
         return None
     factors: FloatArray = there.value / there.value[-1]
     return factors
@@ -277,10 +281,13 @@ def unmoved(d: Difference) -> Words | None:
         if in_first and len(still) == 1:
             if is_as_claimed_after_first(d):
                 return "schedule", "LR.1", "the first step moves nothing, and those after it are as claimed"
-            if (factors := factors_without_averages(d)) is not None:
+            if (factors := factors_without_averages(d, T - 1)) is not None:
                 text = "the first step moves nothing, and those after it, whose size no clock changes, are"
                 return "schedule", "LR.1", f"{text} {listed(factors)} times the last one"
             return "clock", "CLK.2", "the first step moves nothing, those after it do"
+        if factors_without_averages(d, 3) is not None:
+            text = "where no clock changes their size, those that do move go on changing"
+            return "schedule", "LR.1", f"steps {listed(still)} move nothing, and {text}"
         return "clock", "CLK.2", f"steps {listed(still)} move nothing, those between them do"
     return None
 

@@ -75,6 +75,9 @@ def decay(d: Difference) -> Words:
             return "storage", "MOM.1", f"{text}: no m of 0 is kept"
         if fades_away(d):
             return "moments", "MOM.3", "moments do not start at 0: without any gradient p moves, ever less"
+        if moved_by_others(d):
+            text = "elements without any gradient move, by one length whatever p is"
+            return "layout", "STEP.1", f"{text}, where others have gradients"
     both = [r for r in (d.anatomy.readings, d.anatomy.claimed) if r is not None]
     tiny = [r.moves("decay", 3)[0, 0] for r in both]
     rows = [r.moves("decay", 5)[0] for r in both]
@@ -216,6 +219,13 @@ def moved_by_epsilon(d: Difference) -> float | None:
     shares = [float(r.moves(name).value[0, -1] / r.hyper("lr", name)) for name in ("response", "large")]
     is_told = r.hyper("eps", "response") != r.hyper("eps", "large")
     return shares[0] if is_told and shares[0] and near(*shares) else None
+
+
+def moved_by_others(d: Difference) -> bool:
+    """True if small elements without gradients move by one length in the first step, whatever their size."""
+    moved = d.anatomy.readings.moves("decay-none")[0]
+    small = [moved[i] for i, p in enumerate(DECAYED) if abs(p) < 1.0]
+    return all(each.all_equal(small[0]) for each in small) and bool(small[0].value != 0)
 
 
 def start_under_penalty(d: Difference) -> bool:

@@ -65,3 +65,22 @@ def test_what_the_claim_does_not_decay_is_not_said_to_stand_still() -> None:
             return np.where(np.abs(m) < 1e-19, np.copysign(1e-19, m), m)
 
     assert_found(first_finding(whole_anatomy(NoZero)), "storage", "MOM.1", "no m of 0 is kept")
+
+
+class Mixed(Parts):
+    """Gradients are averaged with those of all arrays in the opposite order."""
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        there = [i for i, g in enumerate(grads) if g is not None]
+        rows = [np.ravel(np.asarray(grads[i])) for i in there]
+        mixed = (np.concatenate(rows) + np.concatenate(rows[::-1])) / 2 if rows else np.zeros(0)
+        pieces = np.split(mixed, np.cumsum([row.size for row in rows])[:-1]) if rows else []
+        found = list(grads)
+        for i, piece in zip(there, pieces, strict=True):
+            found[i] = piece.reshape(self.p[i].shape).astype(self.p[i].dtype)
+        return super().step(found)
+
+
+def test_what_others_move_is_no_decay() -> None:
+    observed = "elements without any gradient move, by one length whatever p is, where others have gradients"
+    assert_found(first_finding(whole_anatomy(Mixed)), "layout", "STEP.1", observed)
