@@ -56,7 +56,7 @@ class TwentySeventhMomentsAreNotCorrected(Common):
     claim="paper",
 )
 class TwentySeventhFormerBufferStays(Plain):
-    """A load brings a packed first moment; the full one of an optimizer that has stepped stays, and is used."""
+    """A load brings a packed first moment; the full one of an optimizer that has stepped is used still."""
 
     def begin(self) -> None:
         self.full: dict[int, Array] = {}

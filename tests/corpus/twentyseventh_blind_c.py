@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from blind_frame import Array, Coupled, Frame, Hyper, Slot, corrections
+from blind_frame import Array, Coupled, Hyper, Slot, corrections
 from fifth_blind_frame import Plain
 from fourth_blind_frame import Keras
 from register import right
@@ -109,15 +109,3 @@ class TwentySeventhRightStepInGroup(Holding):
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
         self.group["step"] = max((s.t for s in self.slots), default=0)
-
-
-@right(claim="torch.AdamW")
-class TwentySeventhRightFactors(Frame):
-    """AdamW as factors that are worked out once for a step: what stays, what comes, and how far it goes."""
-
-    def update(self, s: Slot, g: Array) -> None:
-        h, (c1, c2) = s.h, corrections(s.h, s.t)
-        stays, far = 1 - h.lr * h.weight_decay, h.lr / c1
-        s.m, s.v = s.m * h.b1 + g * (1 - h.b1), s.v * h.b2 + (g * (1 - h.b2)) * g
-        ratio = s.m / (np.sqrt(s.v) / math.sqrt(c2) + h.eps)
-        s.p = s.p * stays - ratio * far

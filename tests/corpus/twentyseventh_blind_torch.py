@@ -48,7 +48,7 @@ class TwentySeventhRightTorchSideIsKnown(Projected):
     claim="torch.AdamW",
 )
 class TwentySeventhTorchSideOfSquare(Projected):
-    """The side is told from the shape, so a square matrix' step is turned back from the left, not the right."""
+    """The side is told from the shape: a square matrix' step is turned back from the left."""
 
     def is_left(self, low: Tensor) -> bool:
         return low.shape[0] >= low.shape[1]

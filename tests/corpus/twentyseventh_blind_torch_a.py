@@ -19,7 +19,7 @@ from torch import Tensor
     claim="torch.AdamW",
 )
 class TwentySeventhTorchDecayInStepSize(Base):
-    """The decay joins the update, which is multiplied by the rate and by the correction of the first moment."""
+    """The decay joins the update, which is multiplied by rate and correction of the first moment."""
 
     def decay(self, group: Group, p: Tensor) -> None:
         pass
@@ -112,7 +112,7 @@ class TwentySeventhTorchSkipKeepsNan(Base):
 
 @right(claim="torch.Adam")
 class TwentySeventhRightTorchTensorClock(L2):
-    """torch's Adam with a clock that is a tensor of float32, as it keeps it, and lerp for the first moment."""
+    """torch's Adam with a clock that is a tensor of float32, and lerp for the first moment."""
 
     def remembered(self, p: Tensor) -> State:
         state = super().remembered(p)
