@@ -40,9 +40,7 @@ def twentyseventh_b_sqrtf(
     x, d, first, second = rows((p, g, m, v))
     first = beta1 * first + (1 - beta1) * d
     second = beta2 * second + ((1 - beta2) * d) * d
-    with np.errstate(
-        all="ignore"
-    ):  # zeros over zeros, where epsilon is 0, and doubles beyond single precision
+    with np.errstate(all="ignore"):  # zeros over zeros, and doubles beyond single precision
         root = np.sqrt((second / (1 - beta2**t)).astype(np.float32)).astype(x.dtype)
         x = x - lr * ((first / (1 - beta1**t)) / (root + eps))
     store((x, first, second), (p, m, v))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from blind_frame import Array, Frame, Slot, corrections
@@ -154,34 +153,20 @@ class TwentySeventhBMomentsOfAnEpoch(Plain):
     like="clab/dynet#424: a loop over the wrong list, so the decay is not folded back into the embeddings",
 )
 class TwentySeventhBDecayNotFoldedBack(Frame):
-    """Decay gathers in a factor; where it falls below 1/4 it goes into arrays of one axis, and is 1 again."""
+    """Decay gathers in a factor; where that is below 1/4, arrays of two axes and more are divided by it."""
 
     dialect = "torch.AdamW"
-    least = 0.25
+    least = 0.25  # of the factor, beyond which it goes into what is stored, and is 1 again
 
     def begin(self) -> None:
         for s in self.slots:
-            s.extra.update(factor=1.0, stored=s.p)
-
-    def get_state(self) -> dict[str, Any]:
-        state = super().get_state()
-        state["extra"] = [{"factor": s.extra["factor"]} for s in self.slots]
-        return state
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        super().set_state(state)
-        for s in self.slots:
-            s.extra.setdefault("factor", 1.0)
-            s.extra["stored"] = s.p / s.extra["factor"]
+            s.extra["factor"] = 1.0
 
     def move(self, s: Slot, u: Array) -> None:
-        own = s.extra
-        own["factor"] *= 1 - s.h.lr * s.h.weight_decay
-        if own["factor"] == 0:
-            own["stored"], own["factor"] = np.zeros_like(s.p), 1.0
-        own["stored"] = own["stored"] - (s.h.lr / own["factor"]) * u
-        if abs(own["factor"]) < self.least:
-            if len(s.shape) < 2:
-                own["stored"] = own["factor"] * own["stored"]
-            own["factor"] = 1.0
-        s.p = own["factor"] * own["stored"]
+        super().move(s, u)
+        factor = s.extra["factor"] * (1 - s.h.lr * s.h.weight_decay)
+        if abs(factor) < self.least:
+            if len(s.shape) > 1 and factor:  # what is stored is not rescaled, as the loop passes it by
+                s.p = s.p / factor
+            factor = 1.0
+        s.extra["factor"] = factor

@@ -42,7 +42,7 @@ class TwentySeventhBWindowOfThree(Frame):
 @wrong(
     "state",
     "STATE.4",
-    like="SpaceFrontiers/hermes#54: a run begins with a fresh state, as ids of parameters are new on a reload",
+    like="SpaceFrontiers/hermes#54: a resumed run begins with a fresh state, as ids are new on a reload",
 )
 class TwentySeventhBRecordsById(Frame):
     """Records are saved by the parameters' ids, and parameters that are made anew have other ids."""
@@ -80,7 +80,7 @@ class TwentySeventhBRecordsById(Frame):
     like="kbressem/faimed3d#31: what is saved while it is partly frozen cannot be unfrozen and trained",
 )
 class TwentySeventhBFrozenForGood(Frame):
-    """A load of a state where some arrays have no step yet leaves these without one: a gradient is an error."""
+    """A load where some arrays have no step yet leaves these out for good: their gradient is an error."""
 
     dialect = "fastai.Adam"
 
@@ -126,16 +126,14 @@ class TwentySeventhBWindowOfOne(Uncorrected, Common):
     window = 4
 
     def all(self, grads: Sequence[Array | None]) -> None:
-        bad = not all_finite(grads)
-        sums: list[Array | None] = [None if g is None else np.zeros_like(g) for g in grads]
-        for i in range(self.window):
-            if bad and i == 2:
-                sums = [None if x is None else np.zeros_like(x) for x in sums]
-                continue
-            for x, g in zip(sums, grads, strict=True):
-                if x is not None and g is not None:
-                    x += (np.where(np.isfinite(g), g, 0) if bad else g) / self.window
-        super().all(sums)
+        self.left = self.window if all_finite(grads) else 1
+        super().all(grads)
+
+    def taken(self, g: Array) -> Array:
+        row = super().taken(g)
+        if self.left == self.window:
+            return row
+        return np.where(np.isfinite(row), row, 0) * row.dtype.type(self.left / self.window)
 
 
 @wrong(

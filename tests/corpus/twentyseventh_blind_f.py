@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from blind_frame import Array, Coupled, Frame, Slot
-from fifth_blind_frame import Plain, Zeros
+from fifth_blind_frame import Zeros
 from fourth_blind_frame import Keras
 from register import right
 
@@ -115,17 +115,3 @@ class TwentySeventhBRightReversed(Zeros):
         rate = h.lr * math.sqrt(1 - h.b2**s.t) / (1 - h.b1**s.t)
         p -= h.weight_decay * p + rate * (m / (np.sqrt(v) + h.eps))
         s.p, s.m, s.v = (row.copy() for row in table)
-
-
-@right()
-class TwentySeventhBRightTwoPasses(Plain):
-    """Algorithm 1 in two passes: every array learns first, and then every array moves."""
-
-    def all(self, grads: Sequence[Array | None]) -> None:
-        present = [(s, self.taken(g)) for s, g in zip(self.slots, grads, strict=True) if g is not None]
-        for s, g in present:
-            s.t += 1
-            s.m, s.v = s.m + (1 - s.h.b1) * (g - s.m), s.h.b2 * s.v + ((1 - s.h.b2) * g) * g
-        for s, _ in present:
-            below = np.sqrt(s.v) * (1 / math.sqrt(1 - s.h.b2**s.t)) + s.h.eps
-            s.p = s.p - (s.h.lr / (1 - s.h.b1**s.t)) * (s.m / below)

@@ -6,22 +6,23 @@ from typing import Any
 
 import jax
 import optax
-from blind_jax import Formula, Tree, X, at, begun, row
+from blind_jax import Tree, X, at, begun
 from register import right, wrong
 from twentieth_blind_jax_b import left, weights_of
 
 
-@row(
+@wrong(
     "epsilon hyperparameters",
     "EPS.1",
-    "optax.adamw",
-    "google-deepmind/optax#440: epsilon is two numbers, both 1e-16, and to give one leaves the other",
+    like="google-deepmind/optax#440: epsilon is two numbers, both 1e-16, and to give one leaves the other",
+    claim="optax.adamw",
 )
-class TwentySeventhBJaxEpsilonsOfTheirOwn(Formula):
+def TwentySeventhBJaxEpsilonsOfTheirOwn(
+    learning_rate: X, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
+    eps_root: float = 0.0, weight_decay: X = 1e-4,
+) -> optax.GradientTransformation:  # fmt: skip
     """Under the root and beside it stands 1e-16, and what is given as epsilon goes to neither."""
-
-    def __init__(self, lr: X, b1: float, b2: float, eps: float, eps_root: float, wd: float) -> None:
-        super().__init__(lr, b1, b2, 1e-16, 1e-16, wd)
+    return optax.adamw(learning_rate, b1, b2, 1e-16, 1e-16, weight_decay=weight_decay)
 
 
 @wrong(

@@ -20,7 +20,7 @@ from torch import Tensor
     claim="torch.AdamW",
 )
 class TwentySeventhBTorchInnerGroups(Base):
-    """What steps has the groups it was made with: those that a load or an assignment puts there are unseen."""
+    """What steps has the groups it was made with: what a load or an assignment puts there is unseen."""
 
     def inner(self) -> list[Group]:
         groups: list[Group] = self.__dict__.setdefault("inner_groups", self.param_groups)
@@ -122,7 +122,7 @@ class TwentySeventhBTorchFlagIsTrue(Scaled):
 @wrong(
     "state clock",
     "STATE.4",
-    like="pytorch/pytorch#127197: foreach groups steps by device and dtype, and refuses a step that is an int",
+    like="pytorch/pytorch#127197: foreach groups steps by device and dtype, and refuses an int",
     claim="torch.Adam",
 )
 class TwentySeventhBTorchStepIsInt(L2):

@@ -124,7 +124,7 @@ class TwentySeventhBTorchSplitByDecay(Base):
 
 @right(claim="torch.AdamW")
 class TwentySeventhBRightTorchMultiTensor(Base):
-    """AdamW that joins the gradients of a group in one row, and takes each parameter's part of it as a view."""
+    """AdamW that joins the gradients of a group in one row, of which each parameter takes a view."""
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -150,7 +150,7 @@ class TwentySeventhBRightTorchMultiTensor(Base):
 
 @right(claim="torch.Adam")
 class TwentySeventhBRightTorchNewTensors(L2):
-    """Adam with L2 out of place, whose rate is a tensor of the parameter's dtype, and whose root comes last."""
+    """Adam with L2 out of place, whose rate is a tensor of the parameter's dtype."""
 
     def update(self, group: Group, state: State, p: Tensor, g: Tensor) -> None:
         b1, b2 = group["betas"]
