@@ -56,9 +56,11 @@ def TwentySeventhBRightJaxDecayBehind(
             u = (m / left(b1, count, m)) / ((v / left(b2, count, v) + eps_root) ** 0.5 + eps)
             return (-rate * u - (rate * decay) * p).astype(p.dtype), m, v
 
-        done = jax.tree.map(one, grads, state.mu, state.nu, params)
-        inner = jax.tree.structure((0, 0, 0))
-        changes, mu, nu = jax.tree.transpose(jax.tree.structure(grads), inner, done)
+        leaves = [jax.tree.leaves(tree) for tree in (grads, state.mu, state.nu, params)]
+        done = [one(*four) for four in zip(*leaves, strict=True)]
+        changes, mu, nu = (
+            jax.tree.unflatten(jax.tree.structure(params), [three[k] for three in done]) for k in range(3)
+        )
         return changes, optax.ScaleByAdamState(count, mu, nu)
 
     return optax.GradientTransformation(begun, update)
