@@ -39,6 +39,8 @@ def constants(d: Difference) -> Words | None:
     fixed = {name: value for name, value in fixed.items() if not near(value, r.hyper(name))}
     if len(fixed) < 2 or not is_replayed(d, lambda probe: probe.with_hyper(**fixed)):
         return None
+    if fixed.get("b1") == fixed.get("b2") == 0.0:
+        return "moments", "MOM.1", "each step is a first one: no gradient counts in a later step"
     first, *others = (f"{name} as {number(value)}" for name, value in fixed.items())
     text = " and ".join([first.replace(" as", " counts as"), *others])
     return "hyperparameters", "LR.3", f"whatever is given, {text}"

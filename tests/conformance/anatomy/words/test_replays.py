@@ -25,6 +25,19 @@ class OfTwoConstants(OfConstants):
     fixed: ClassVar[dict[str, float]] = {"b1": 0.5, "eps": 0.25}
 
 
+class WithoutMemory(Parts):
+    """Each step begins with moments of zeros, at a clock of 0."""
+
+    def one(self, i: int, g: Array) -> None:
+        self.m[i], self.v[i], self.t[i] = np.zeros_like(g), np.zeros_like(g), 1
+        super().one(i, g)
+
+
+def test_steps_without_memory_have_betas_of_none() -> None:
+    observed = "each step is a first one: no gradient counts in a later step"
+    assert_found(first_finding(whole_anatomy(WithoutMemory)), "moments", "MOM.1", observed)
+
+
 class OfTheOthersBetas(Parts):
     """Each beta is the one that is given for the other: no constant."""
 
