@@ -182,7 +182,13 @@ def explained_by(case: Case, fault: Fault, failures: Sequence[Result]) -> list[R
 
 
 def is_too_exact(case: Case, like: Sequence[Result]) -> bool:
-    """Return whether most of these runs are nearer to the claim than arithmetic in float32 comes."""
+    """Return whether most of these runs are nearer to the claim than arithmetic in float32 comes.
+
+    So are runs whose first step, which is as much in float32 as the others, is within the bound of float64.
+    """
+    begun = [r.evidence.step for r in like if r.evidence is not None]
+    if len(begun) >= ASKED and min(begun) > 1:
+        return True
     near = [distance_in_lr(got, flat_model(case.claim, case.probe(r), None), case.probe(r))
             for r in like if (got := case.flat_run(r)) is not None]  # fmt: skip
     return bool(near) and float(np.median(near)) < SINGLE

@@ -211,6 +211,12 @@ the suite was changed because of them, `blind_*.py` in part.
   not killed, one is a kernel that changes nothing, of which the check could not tell how to call it; it can
   now. The other one has a second run of the same object, which no check makes. The three others scramble
   gradients among arrays, which had the name of a decay, end with a rate of 0, and keep moments in bfloat16.
+- `twentyseventh_blind_*.py`: 60 wrong Adams and 20 right ones after reports that were drawn at random from 148
+  new ones, scored when the suite had been changed because of the twenty-sixth set. All were labelled before
+  any of them was scored, and the figures at first sight are with these labels. Of the three that were not
+  killed, one needs a matrix that decays to a quarter, which a probe has now; one has a rate in its state that
+  the new run does not set again, and one raises in every probe, which is called broken. The three others
+  have coefficients of float32 in one array, leave every second array alone, and raise in the second step.
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
@@ -240,6 +246,7 @@ FIRST = {
     "twentyfourth_blind": {"killed": "60 of 60 (100.0 %)", "named": "56 of 60 (93.3 %)", "alarms": "0"},
     "twentyfifth_blind": {"killed": "59 of 60 (98.3 %)", "named": "51 of 60 (85.0 %)", "alarms": "0"},
     "twentysixth_blind": {"killed": "58 of 60 (96.7 %)", "named": "55 of 60 (91.7 %)", "alarms": "0"},
+    "twentyseventh_blind": {"killed": "57 of 60 (95.0 %)", "named": "54 of 60 (90.0 %)", "alarms": "0"},
 }
 """What that first score of each set said."""
 AGAIN = (

@@ -9,6 +9,7 @@ from adamcore.conformance.anatomy.experiments import (
     CHANGED,
     CONSTANT,
     EXPERIMENTS,
+    LARGE,
     LEVERS,
     NEIGHBOURS,
     POWERS,
@@ -37,6 +38,8 @@ def arrays(d: Difference) -> Words:
             return words
         if not got.any():
             return "moments", "STEP.1", "no element moves in the step in which its first gradient comes"
+        if not got[:T].any() and (still := unmoved_arrays(d.anatomy.readings)):
+            return "layout", "STEP.1", f"of {still[0]} arrays {still[1]} do not move"
         if not got[:T].any():
             return "mixed_precision", "NUM.1", "a gradient of 2^40 does not move p"
         if (small := unmoved_by_small(d)) is not None:
@@ -298,6 +301,14 @@ def is_as_claimed_after_first(d: Difference) -> bool:
     return claimed is not None and all(
         r.moves(name)[1:].all_equal(claimed.moves(name)[1:]) for name in ("linear", "normal")
     )
+
+
+def unmoved_arrays(r: Readings) -> tuple[int, int] | None:
+    """Return how many arrays have large gradients, and how many of them stay; None if all do."""
+    probe = r.probes["main"]
+    large = [i for i in range(len(probe.params)) if any(np.any(s.grads[i] == LARGE) for s in probe.steps)]
+    still = [i for i in large if not np.any(np.diff(r.positions("main", i), axis=0))]
+    return (len(large), len(still)) if len(still) < len(large) else None
 
 
 def unmoved_by_small(d: Difference) -> str | None:

@@ -28,13 +28,13 @@ from adamcore.conformance.anatomy.words import (
     moments,
     steps,
 )
+from adamcore.conformance.anatomy.words.hyperparameters import SLIGHT
 from adamcore.conformance.anatomy.words.not_finite import not_finite
 from adamcore.conformance.anatomy.words.replays import constants, scaled_gradients
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Finding, Probe
 
 ROOT_BELOW_0 = ("math domain error", "expected a nonnegative input")  #: what math.sqrt says, by Python's age
-FINE = 2e-3  #: relative differences below this are a matter of how exactly coefficients are formed
 
 WORDS: dict[str, Callable[[Difference], Words]] = {
     "runs": circumstances.circumstance,
@@ -67,7 +67,7 @@ def small_epsilon(anatomy: Anatomy) -> Words | None:
     """Return the words on an eps of which a smaller value is not as claimed by far, or None."""
     [part] = [part for part in anatomy.parts if part.name == "hyperparameters"]
     names = [name for name in part.differs if name.startswith("eps=")]
-    far = [name for name in names if Difference(anatomy, part).deviation(name) >= FINE]
+    far = [name for name in names if Difference(anatomy, part).deviation(name) >= SLIGHT]
     if not far:
         return None
     return "epsilon", "EPS.1", f"something counts beside eps, which shows with {far[0]}"
@@ -175,7 +175,7 @@ def first_finding(anatomy: Anatomy) -> Finding | None:
         area, rule, observed = told or WORDS[part.name](difference)
         fine = part.name in ("correction", "epsilon", "clock") and area != "nesterov"
         off = difference.largest() if fine else np.inf
-        if off < FINE or (area == "bias_correction" and has_few_bits(difference)):
+        if off < SLIGHT or (area == "bias_correction" and has_few_bits(difference)):
             if part.name == "epsilon" and (words := small_epsilon(anatomy)) is not None:
                 return Finding(words[0], words[1], SAYS[words[1]], words[2])
             area, rule = "coefficients", "NUM.4"

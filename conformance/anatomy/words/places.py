@@ -18,8 +18,9 @@ from adamcore.conformance.anatomy.ordinary import (
     unevenness,
 )
 from adamcore.conformance.anatomy.readings import Readings
-from adamcore.conformance.anatomy.texts import listed
+from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.anatomy.words.clocks import clocks_of_steps, is_stepped_twice
+from adamcore.conformance.anatomy.words.hyperparameters import SLIGHT
 from adamcore.conformance.anatomy.words.moments import is_scaled_as_one
 from adamcore.conformance.types import FloatArray
 
@@ -70,7 +71,11 @@ def sizes(d: Difference) -> Words | None:
         return "clipping", "NUM.5", text
     if all(is_stepped_twice(d, "sizes", i) for i, shape in enumerate(SHAPES) if len(shape) > 1):
         return "moments", "MOM.1", "an array of two dimensions is stepped twice in each step"
-    times = listed(matrices[0].value / rows[0].value)
+    share = matrices[0].value / rows[0].value
+    if (off := float(np.max(np.abs(share - 1.0)))) < SLIGHT:
+        text = f"steps of an array of two dimensions are off by up to {number(off)}, relative to others"
+        return "coefficients", "NUM.4", text
+    times = listed(share)
     return "layout", "STEP.1", f"a step of an array of two dimensions is {times} times that of one of one"
 
 

@@ -20,6 +20,18 @@ class MatricesTwice(Parts):
             super().one(i, g)
 
 
+class MatricesInSingle(Parts):
+    """The correction of a matrix is rounded to float32."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        self.ndim = g.ndim
+        super().one(i, g)
+
+    def correction(self, t: int) -> tuple[float, float]:
+        first, second = super().correction(t)
+        return (float(np.float32(first)), second) if self.ndim == 2 else (first, second)
+
+
 class CutByFirstQuarter(Parts):
     """Gradients are cut to a norm of 1 by the norm of their first quarters, as of one rank of four."""
 
@@ -49,6 +61,7 @@ class OneGradientForAll(Parts):
     ("cls", "area", "rule", "observed"),
     [
         (MatricesTwice, "moments", "MOM.1", "an array of two dimensions is stepped twice in each step"),
+        (MatricesInSingle, "coefficients", "NUM.4", "steps of an array of two dimensions are off by up to "),
         (CutByFirstQuarter, "clipping", "NUM.5", "gradients are cut by some of them alone"),
         (LastIsFirst, "layout", "STEP.1", ""),
         (OneGradientForAll, "layout", "STEP.1", "all elements of an array make the same steps"),
