@@ -211,7 +211,7 @@ the suite was changed because of them, `blind_*.py` in part.
   not killed, one is a kernel that changes nothing, of which the check could not tell how to call it; it can
   now. The other one has a second run of the same object, which no check makes. The three others scramble
   gradients among arrays, which had the name of a decay, end with a rate of 0, and keep moments in bfloat16.
-- `twentyseventh_blind_*.py`: 60 wrong Adams and 20 right ones after reports that were drawn at random from 148
+- `twentyseventh_blind_*.py`: 60 wrong Adams and 20 right ones after reports drawn at random from 148
   new ones, scored when the suite had been changed because of the twenty-sixth set. All were labelled before
   any of them was scored, and the figures at first sight are with these labels. Of the three that were not
   killed, one needs a matrix that decays to a quarter, which a probe has now; one has a rate in its state that
