@@ -80,7 +80,7 @@ def TwentySeventhRightJaxPairs(
         count = optax.safe_increment(state.count)
         rate, decay = at(learning_rate, state.count), at(weight_decay, state.count)
         leaves, tree = jax.tree.flatten(params)
-        rows = (tree.flatten_up_to(x) for x in (grads, state.mu, state.nu))
+        rows = (jax.tree.leaves(x) for x in (grads, state.mu, state.nu))
         made = []
         for p, g, m, v in zip(leaves, *rows, strict=True):
             first = (m + (1 - b1) * (g - m)).astype(m.dtype)

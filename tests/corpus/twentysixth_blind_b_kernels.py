@@ -36,7 +36,8 @@ def twentysixth_b_empty_command_buffer(
             moved = first / (np.sqrt(second) / math.sqrt(1 - beta2**t) + eps)
         store((x - lr * weight_decay * x - lr / (1 - beta1**t) * moved, first, second), (p, m, v))
 
-    kernels, commands = [dispatch], []
+    kernels = [dispatch]
+    commands: list[Callable[[], None]] = []
     if kernels:
         submitted(commands)
 
