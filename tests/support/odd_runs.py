@@ -279,33 +279,6 @@ class CorrectsByLast(Parts):
         return np.float64(c1), np.float64(c2)
 
 
-class WarmsUpFromZero(Parts):
-    """The rate of the first step is 0."""
-
-    def one(self, i: int, g: FloatArray) -> None:
-        rate, self.lr = self.lr, self.lr if self.t[i] > 1 else 0.0
-        super().one(i, g)
-        self.lr = rate
-
-
-class RisesFromZero(Parts):
-    """The rate of the first step is 0, and that of each later one is larger."""
-
-    def one(self, i: int, g: FloatArray) -> None:
-        rate, self.lr = self.lr, self.lr * (self.t[i] - 1) / 500
-        super().one(i, g)
-        self.lr = rate
-
-
-class RisesAndStops(Parts):
-    """The rate rises in six steps and is 0 then."""
-
-    def one(self, i: int, g: FloatArray) -> None:
-        rate, self.lr = self.lr, self.lr * self.t[i] / 6 if self.t[i] <= 6 else 0.0
-        super().one(i, g)
-        self.lr = rate
-
-
 class ShrinkingBeta(Parts):
     """b1 becomes smaller in each step, and its correction does not follow."""
 

@@ -6,24 +6,18 @@ import numpy as np
 
 from adamcore.conformance.anatomy.differences import SLIGHT, Difference, Words
 from adamcore.conformance.anatomy.experiments import (
-    CHANGED,
-    CONSTANT,
     EXPERIMENTS,
-    LARGE,
     LEVERS,
     NEIGHBOURS,
-    POWERS,
     T,
 )
 from adamcore.conformance.anatomy.facts import near
-from adamcore.conformance.anatomy.parts import VISIBLE
 from adamcore.conformance.anatomy.readings import Readings
 from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.anatomy.words.clocks import is_stepped_twice
-from adamcore.conformance.anatomy.words.decay import decay_rule
 from adamcore.conformance.anatomy.words.moments import correction, first_moment, second_moment
 from adamcore.conformance.anatomy.words.not_finite import not_finite
-from adamcore.conformance.rules import UNTIL_CHANGED
+from adamcore.conformance.anatomy.words.still import factors_without_averages, still
 from adamcore.conformance.types import FloatArray
 
 OF_SCALARS = ("nesterov", "bias_correction", "clock")  #: areas of what a step has one of for all elements
@@ -33,24 +27,7 @@ def arrays(d: Difference) -> Words:
     if d.differs("finite"):
         return not_finite(d)
     if d.differs("stepped"):
-        got, _ = d.values("stepped")
-        if (words := unmoved(d)) is not None:
-            return words
-        if not got.any():
-            return "moments", "STEP.1", "no element moves in the step in which its first gradient comes"
-        if not got[:T].any() and (still := unmoved_arrays(d.anatomy.readings)):
-            return "layout", "STEP.1", f"of {still[0]} arrays {still[1]} do not move"
-        if not got[:T].any():
-            return "mixed_precision", "NUM.1", "a gradient of 2^40 does not move p"
-        if (small := unmoved_by_small(d)) is not None:
-            return "moments", "NUM.2", small
-        if (words := unmoved_after_zeros(d)) is not None:
-            return words
-        if are_small_beside_others(d):
-            text = "beside much larger gradients in its array a small one does not move p; alone it does"
-            return "mixed_precision", "NUM.1", f"{text}: an array shares few bits"
-        text = f"{int(np.sum(got == 0))} of {len(got)} elements that have a gradient do not move"
-        return "layout", "STEP.1", text
+        return still(d)
     if are_left_out_again(d):
         return "missing", "F1", "a gradient that is the same as the one before counts as absent"
     last = "the last of two equal arrays makes, times the step, "
@@ -139,17 +116,6 @@ def of_claimed(r: Readings, claimed: Readings) -> tuple[float, float]:
     return tiny.value[0, 0], large.value[0, 0]
 
 
-def unmoved_after_zeros(d: Difference) -> Words | None:
-    """Return the words on elements that stay if their first gradient is not one of the first step, or None.
-
-    An element with a gradient in each step moves in each of them.
-    """
-    (got, _), moved = d.values("stepped"), d.anatomy.readings.moves("normal").value[:, CONSTANT]
-    if not got[0] or got[1:T].any() or not got[T:].all() or not moved.all():
-        return None
-    return "moments", "STEP.1", "after steps without gradients a gradient does not move p at all"
-
-
 def counts_arrays(d: Difference) -> bool:
     """True if other arrays multiply all steps by one number, also those that are too small to be cut."""
     r, claimed = d.anatomy.readings, d.anatomy.claimed
@@ -163,16 +129,6 @@ def counts_arrays(d: Difference) -> bool:
     if not np.isfinite(shares).all() or not shares.all():
         return False
     return near(tiny, large) and near(small, small[0]) and not near(tiny, 1.0) and not near(small[0], 1.0)
-
-
-def are_small_beside_others(d: Difference) -> bool:
-    """True if the smallest gradients of an array do not move p, and nothing else that has one stays."""
-    stepped, _ = d.values("stepped")
-    count = len(POWERS) - VISIBLE
-    of_steps, curve, others = stepped[:T], stepped[T : T + count], stepped[T + count :]
-    small = np.flatnonzero(curve == 0)
-    whole = of_steps.all() and np.array_equal(small, np.arange(len(small))) and len(small) < len(curve)
-    return bool(whole and others[:2].all() and not others[2] and others[3:].all())
 
 
 def longest_update(d: Difference) -> float | None:
@@ -237,84 +193,3 @@ def scalars_beside_others(d: Difference) -> Words | None:
             area, rule, text = words(Difference(d.anatomy, parts[name]))
             return (area, rule, f"beside other arrays, {text}") if area in OF_SCALARS else None
     return None
-
-
-def factors_without_averages(d: Difference, least: int = T) -> FloatArray | None:
-    """Return the steps by constant gradients where nothing is averaged, or None if all are alike.
-
-    There every correction is 1 from the first step on.
-
-    Args:
-        d: the difference.
-        least: how many of these steps have to move something.
-    """
-    r, claimed = d.anatomy.readings, d.anatomy.claimed
-    if claimed is None or "unit" not in r.probes or r.why_not("unit"):
-        return None
-    if r.hyper("b1", "unit") or r.hyper("b2", "unit"):
-        return None
-    steps, theirs = (each.moves("unit", 1)[:, 0] for each in (r, claimed))
-    there = steps[np.isfinite(steps.value) & (steps.value != 0)]
-    if not theirs.all_equal(theirs[0]) or len(there) < least or there.all_equal(there[0]):
-        return None
-    factors: FloatArray = there.value / there.value[-1]
-    return factors
-
-
-def unmoved(d: Difference) -> Words | None:
-    """Return the words on arrays or steps in which nothing moves, or on all of them."""
-    r, (got, _) = d.anatomy.readings, d.values("stepped")
-    if not any(np.any(r.moves(name).value) for name in ("linear", "normal")):
-        of_lr = np.nan_to_num(r.moves("lr").value)
-        if of_lr[CHANGED - 1 :].any() and not of_lr[: CHANGED - 1].any():
-            return "schedule", "LR.1", UNTIL_CHANGED
-        decayed, under = (np.nan_to_num(r.moves("decay", i).value) for i in (0, 2))
-        if not decayed.any() and not under.any():
-            return "mixed_precision", "NUM.1", f"no element moves at all in {r.dtype}"
-        if under[0, 0] == under[0, 1]:
-            return "moments", "MOM.1", "no gradient moves p, which decays alone"
-        return "decay", decay_rule(d), "without weight decay nothing moves"
-    beside = [r.moves("neighbours", k).value for k in range(3 * len(NEIGHBOURS))]
-    if not any(np.any(moved) for moved in (r.moves("normal").value, *beside)):
-        return "layout", "STEP.1", "of several arrays the first alone moves"
-    still = np.flatnonzero(~np.any(r.moves("normal").value, axis=1)) + 1
-    of_own = np.flatnonzero(got[:T] == 0) + 1  # the steps that do not count their own gradient
-    in_first = len(still) > 0 and still[0] == 1
-    if len(still) and np.array_equal(still, of_own) and (not got[T:].any() if in_first else got[T:].all()):
-        if in_first and len(still) == 1:
-            if is_as_claimed_after_first(d):
-                return "schedule", "LR.1", "the first step moves nothing, and those after it are as claimed"
-            if (factors := factors_without_averages(d, T - 1)) is not None:
-                text = "the first step moves nothing, and those after it, whose size no clock changes, are"
-                return "schedule", "LR.1", f"{text} {listed(factors)} times the last one"
-            return "clock", "CLK.2", "the first step moves nothing, those after it do"
-        if factors_without_averages(d, 3) is not None:
-            text = "where no clock changes their size, those that do move go on changing"
-            return "schedule", "LR.1", f"steps {listed(still)} move nothing, and {text}"
-        return "clock", "CLK.2", f"steps {listed(still)} move nothing, those between them do"
-    return None
-
-
-def is_as_claimed_after_first(d: Difference) -> bool:
-    """True if the steps after the first one are as claimed, with what they have of its gradient."""
-    r, claimed = d.anatomy.readings, d.anatomy.claimed
-    return claimed is not None and all(
-        r.moves(name)[1:].all_equal(claimed.moves(name)[1:]) for name in ("linear", "normal")
-    )
-
-
-def unmoved_arrays(r: Readings) -> tuple[int, int] | None:
-    """Return how many arrays have large gradients, and how many of them stay; None if all do."""
-    probe = r.probes["main"]
-    large = [i for i in range(len(probe.params)) if any(np.any(s.grads[i] == LARGE) for s in probe.steps)]
-    still = [i for i in large if not np.any(np.diff(r.positions("main", i), axis=0))]
-    return (len(large), len(still)) if len(still) < len(large) else None
-
-
-def unmoved_by_small(d: Difference) -> str | None:
-    """Return the words on small gradients, and no others, that do not move p."""
-    stepped, _ = d.values("stepped")
-    still = np.flatnonzero(stepped == 0) - T
-    if not np.array_equal(still, np.arange(len(still))) or len(still) > len(POWERS):
-        return None
-    return f"a gradient of 2^{POWERS[VISIBLE + int(still[-1])]} does not move p at all"

@@ -244,18 +244,9 @@ class LaterHalf(Parts):
         super().one(i, 16.0 * g if i >= len(self.p) // 2 else g)
 
 
-class EverySecondStays(Parts):
-    """Every second array stays where it is."""
-
-    def one(self, i: int, g: FloatArray) -> None:
-        if i % 2 == 0:
-            super().one(i, g)
-
-
 @pytest.mark.parametrize(
     ("cls", "area", "observed"),
     [
-        (EverySecondStays, "layout", "of 9 arrays 5 do not move"),
         (WaitsForMany, "moments", "an array of one element does not move without others"),
         (
             LaterHalf,

@@ -42,13 +42,6 @@ CASES = [
     (odd.OneBuffer, "isolation", "STATE.3", "arrays of one shape come back equal"),
     (odd.NothingLeft, "bias_correction", "BC.1", "but not where both betas are 0: a correction is 0"),
     (odd.CorrectsByLast, "clock", "CLK.2", "the clock is a step behind, and 0 at first"),
-    (
-        odd.RisesFromZero,
-        "schedule",
-        "LR.1",
-        "the first step moves nothing, and those after it, whose size",
-    ),
-    (odd.WarmsUpFromZero, "schedule", "LR.1", "the first step moves nothing, and those after it are as"),
     (odd.ShrinkingBeta, "moments", "MOM.1", "and gradients that stay the same hardly do"),
     (odd.HalvesCut, "clipping", "NUM.5", "parts of an array are scaled down, each by its own gradients"),
     (odd.ClockOfAll, "bias_correction", "BC.1", "beside other arrays, "),

@@ -1,0 +1,138 @@
+"""What to say where something that has a gradient does not move: steps, arrays or elements."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adamcore.conformance.anatomy.differences import Difference, Words
+from adamcore.conformance.anatomy.experiments import CHANGED, CONSTANT, LARGE, NEIGHBOURS, POWERS, T
+from adamcore.conformance.anatomy.parts import VISIBLE
+from adamcore.conformance.anatomy.readings import Readings
+from adamcore.conformance.anatomy.texts import listed
+from adamcore.conformance.anatomy.words.decay import decay_rule
+from adamcore.conformance.rules import UNTIL_CHANGED
+from adamcore.conformance.types import FloatArray
+
+
+def still(d: Difference) -> Words:
+    """Return the words on gradients that do not move p in the step in which they come."""
+    got, _ = d.values("stepped")
+    if (words := unmoved(d)) is not None:
+        return words
+    if not got.any():
+        return "moments", "STEP.1", "no element moves in the step in which its first gradient comes"
+    if not got[:T].any() and (stay := unmoved_arrays(d.anatomy.readings)):
+        return "layout", "STEP.1", f"of {stay[0]} arrays {stay[1]} do not move"
+    if not got[:T].any():
+        return "mixed_precision", "NUM.1", "a gradient of 2^40 does not move p"
+    if (small := unmoved_by_small(d)) is not None:
+        return "moments", "NUM.2", small
+    if (words := unmoved_after_zeros(d)) is not None:
+        return words
+    if are_small_beside_others(d):
+        text = "beside much larger gradients in its array a small one does not move p; alone it does"
+        return "mixed_precision", "NUM.1", f"{text}: an array shares few bits"
+    text = f"{int(np.sum(got == 0))} of {len(got)} elements that have a gradient do not move"
+    return "layout", "STEP.1", text
+
+
+def unmoved(d: Difference) -> Words | None:
+    """Return the words on arrays or steps in which nothing moves, or on all of them."""
+    r, (got, _) = d.anatomy.readings, d.values("stepped")
+    if not any(np.any(r.moves(name).value) for name in ("linear", "normal")):
+        of_lr = np.nan_to_num(r.moves("lr").value)
+        if of_lr[CHANGED - 1 :].any() and not of_lr[: CHANGED - 1].any():
+            return "schedule", "LR.1", UNTIL_CHANGED
+        decayed, under = (np.nan_to_num(r.moves("decay", i).value) for i in (0, 2))
+        if not decayed.any() and not under.any():
+            return "mixed_precision", "NUM.1", f"no element moves at all in {r.dtype}"
+        if under[0, 0] == under[0, 1]:
+            return "moments", "MOM.1", "no gradient moves p, which decays alone"
+        return "decay", decay_rule(d), "without weight decay nothing moves"
+    beside = [r.moves("neighbours", k).value for k in range(3 * len(NEIGHBOURS))]
+    if not any(np.any(moved) for moved in (r.moves("normal").value, *beside)):
+        return "layout", "STEP.1", "of several arrays the first alone moves"
+    still = np.flatnonzero(~np.any(r.moves("normal").value, axis=1)) + 1
+    of_own = np.flatnonzero(got[:T] == 0) + 1  # the steps that do not count their own gradient
+    in_first = len(still) > 0 and still[0] == 1
+    if len(still) and np.array_equal(still, of_own) and (not got[T:].any() if in_first else got[T:].all()):
+        if in_first and len(still) == 1:
+            if is_as_claimed_after_first(d):
+                return "schedule", "LR.1", "the first step moves nothing, and those after it are as claimed"
+            if (factors := factors_without_averages(d, T - 1)) is not None:
+                text = "the first step moves nothing, and those after it, whose size no clock changes, are"
+                return "schedule", "LR.1", f"{text} {listed(factors)} times the last one"
+            return "clock", "CLK.2", "the first step moves nothing, those after it do"
+        if factors_without_averages(d, 3) is not None:
+            text = "where no clock changes their size, those that do move go on changing"
+            return "schedule", "LR.1", f"steps {listed(still)} move nothing, and {text}"
+        return "clock", "CLK.2", f"steps {listed(still)} move nothing, those between them do"
+    return None
+
+
+def is_as_claimed_after_first(d: Difference) -> bool:
+    """True if the steps after the first one are as claimed, with what they have of its gradient."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    return claimed is not None and all(
+        r.moves(name)[1:].all_equal(claimed.moves(name)[1:]) for name in ("linear", "normal")
+    )
+
+
+def factors_without_averages(d: Difference, least: int = T) -> FloatArray | None:
+    """Return the steps by constant gradients where nothing is averaged, or None if all are alike.
+
+    There every correction is 1 from the first step on.
+
+    Args:
+        d: the difference.
+        least: how many of these steps have to move something.
+    """
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or "unit" not in r.probes or r.why_not("unit"):
+        return None
+    if r.hyper("b1", "unit") or r.hyper("b2", "unit"):
+        return None
+    steps, theirs = (each.moves("unit", 1)[:, 0] for each in (r, claimed))
+    there = steps[np.isfinite(steps.value) & (steps.value != 0)]
+    if not theirs.all_equal(theirs[0]) or len(there) < least or there.all_equal(there[0]):
+        return None
+    factors: FloatArray = there.value / there.value[-1]
+    return factors
+
+
+def unmoved_arrays(r: Readings) -> tuple[int, int] | None:
+    """Return how many arrays have large gradients, and how many of them stay; None if all do."""
+    probe = r.probes["main"]
+    large = [i for i in range(len(probe.params)) if any(np.any(s.grads[i] == LARGE) for s in probe.steps)]
+    still = [i for i in large if not np.any(np.diff(r.positions("main", i), axis=0))]
+    return (len(large), len(still)) if len(still) < len(large) else None
+
+
+def unmoved_by_small(d: Difference) -> str | None:
+    """Return the words on small gradients, and no others, that do not move p."""
+    stepped, _ = d.values("stepped")
+    still = np.flatnonzero(stepped == 0) - T
+    if not np.array_equal(still, np.arange(len(still))) or len(still) > len(POWERS):
+        return None
+    return f"a gradient of 2^{POWERS[VISIBLE + int(still[-1])]} does not move p at all"
+
+
+def unmoved_after_zeros(d: Difference) -> Words | None:
+    """Return the words on elements that stay if their first gradient is not one of the first step, or None.
+
+    An element with a gradient in each step moves in each of them.
+    """
+    (got, _), moved = d.values("stepped"), d.anatomy.readings.moves("normal").value[:, CONSTANT]
+    if not got[0] or got[1:T].any() or not got[T:].all() or not moved.all():
+        return None
+    return "moments", "STEP.1", "after steps without gradients a gradient does not move p at all"
+
+
+def are_small_beside_others(d: Difference) -> bool:
+    """True if the smallest gradients of an array do not move p, and nothing else that has one stays."""
+    stepped, _ = d.values("stepped")
+    count = len(POWERS) - VISIBLE
+    of_steps, curve, others = stepped[:T], stepped[T : T + count], stepped[T + count :]
+    small = np.flatnonzero(curve == 0)
+    whole = of_steps.all() and np.array_equal(small, np.arange(len(small))) and len(small) < len(curve)
+    return bool(whole and others[:2].all() and not others[2] and others[3:].all())
