@@ -2,6 +2,7 @@
 
 import numpy as np
 from thinc.api import Adam as ThincAdam
+from thinc.api import constant
 
 
 class Adam:
@@ -23,7 +24,7 @@ class Adam:
         )
 
     def set_lr(self, lr):
-        self.optimizer.learn_rate = lr
+        self.optimizer.learn_rate = constant(lr)
 
     def step(self, grads):
         for i, g in enumerate(grads):
