@@ -339,12 +339,13 @@ def how(entry: Entry, document: Document) -> str:
     changed = [
         f"- {c['what']}: {c['before']} in {c['versions'][0]}, {c['after']} in {c['versions'][1]}"
         for c in document.get("changed", [])
+        if c["versions"][0] != c["versions"][1]  # else the suite has changed, not the implementation
     ]
     text = "## Measured\n\n"
     text += f"{document['date']}, {kind}Python {where['python']} on {where['machine']}.\n\n"
     text += f"    python -m fieldguide --again --only {entry.id}\n"
     if changed:
-        text += "\nChanged since the run before:\n\n" + "\n".join(changed) + "\n"
+        text += "\nChanged since the version before:\n\n" + "\n".join(changed) + "\n"
     return text
 
 

@@ -18,7 +18,7 @@ class Adam:
     complex = False
 
     def init(self, params, hyper):
-        if params[0].dtype != np.float32 or any(p.size == 0 for p in params):
+        if any(p.dtype != np.float32 or p.size == 0 for p in params):
             raise NotImplementedError("float32 alone, and no empty parameters")
         values = (hyper["lr"], hyper["b1"], hyper["b2"], hyper["weight_decay"])
         self.handle = ctypes.c_void_p(library.adam_new(*map(ctypes.c_float, values)))

@@ -11,7 +11,7 @@ class Adam:
     complex = False
 
     def init(self, params, hyper):
-        if params[0].dtype == np.float64 and not jax.config.jax_enable_x64:
+        if any(p.dtype == np.float64 for p in params) and not jax.config.jax_enable_x64:
             jax.config.update("jax_enable_x64", True)
         self.lr, self.i = hyper["lr"], 0
         start, update, self.get = optimizers.adam(

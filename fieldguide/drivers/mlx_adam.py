@@ -12,7 +12,7 @@ class AdamW:
     flushes_subnormals = True
 
     def init(self, params, hyper):
-        if params[0].dtype != np.float32:
+        if any(p.dtype != np.float32 for p in params):
             raise NotImplementedError("float32 alone")
         self.params = {f"p{i}": mx.array(p) for i, p in enumerate(params)}
         self.optimizer = self.made(hyper)

@@ -38,4 +38,4 @@ class Nadam(Adam):
     hyper = ("lr", "b1", "b2", "eps", "weight_decay", "momentum_decay")
 
     def made(self, h):
-        return mx.optimizer.Nadam(**self.common(h), schedule_decay=h["momentum_decay"])
+        return mx.optimizer.Nadam(**self.common(h), schedule_decay=h.get("momentum_decay", 0.004))

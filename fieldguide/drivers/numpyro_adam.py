@@ -11,7 +11,7 @@ class Adam:
     complex = False
 
     def init(self, params, hyper):
-        if params[0].dtype == np.float64 and not jax.config.jax_enable_x64:
+        if any(p.dtype == np.float64 for p in params) and not jax.config.jax_enable_x64:
             jax.config.update("jax_enable_x64", True)
         self.optimizer = optim.Adam(hyper["lr"], b1=hyper["b1"], b2=hyper["b2"], eps=hyper["eps"])
         self.update = jax.jit(self.optimizer.update)

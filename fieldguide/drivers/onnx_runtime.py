@@ -41,7 +41,7 @@ class AdamW:
     complex = False
 
     def init(self, params, hyper):
-        if params[0].dtype != np.float32:
+        if any(p.dtype != np.float32 for p in params):
             raise NotImplementedError("float32 alone")
         self.session, self.lr, self.t = session(hyper), hyper["lr"], 0
         self.params = [np.array(p) for p in params]

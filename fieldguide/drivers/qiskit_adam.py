@@ -15,6 +15,8 @@ class Adam:
         self.amsgrad = amsgrad
 
     def init(self, params, hyper):
+        if len({p.dtype for p in params}) > 1:
+            raise NotImplementedError("one vector, of one dtype")
         self.given, self.asked = queue.Queue(), queue.Queue()
         self.shapes, self.dtype = [p.shape for p in params], params[0].dtype
         start = np.concatenate([np.array(p).ravel() for p in params])

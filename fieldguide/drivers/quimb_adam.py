@@ -9,6 +9,8 @@ class Adam:
     complex = False
 
     def init(self, params, hyper):
+        if len({p.dtype for p in params}) > 1:
+            raise NotImplementedError("one vector, of one dtype")
         self.keywords = {
             "learning_rate": hyper["lr"],
             "beta1": hyper["b1"],

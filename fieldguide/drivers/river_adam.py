@@ -9,7 +9,7 @@ class Adam:
     complex = False
 
     def init(self, params, hyper):
-        if params[0].dtype != np.float64:
+        if any(p.dtype != np.float64 for p in params):
             raise NotImplementedError("Python floats")
         self.shapes = [p.shape for p in params]
         self.weights = {(i, k): float(x) for i, p in enumerate(params) for k, x in enumerate(p.ravel())}

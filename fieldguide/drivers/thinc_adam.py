@@ -2,13 +2,14 @@
 
 import numpy as np
 from thinc.api import Adam as ThincAdam
+from thinc.api import constant
 
 
 class Adam:
     complex = False
 
     def init(self, params, hyper):
-        if params[0].dtype != np.float32:
+        if any(p.dtype != np.float32 for p in params):
             raise NotImplementedError("float32 alone")
         self.params = [np.array(p) for p in params]
         self.optimizer = ThincAdam(
@@ -23,7 +24,7 @@ class Adam:
         )
 
     def set_lr(self, lr):
-        self.optimizer.learn_rate = lr
+        self.optimizer.learn_rate = constant(lr)
 
     def step(self, grads):
         for i, g in enumerate(grads):

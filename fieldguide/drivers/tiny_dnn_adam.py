@@ -18,7 +18,7 @@ class Adam:
     complex = False
 
     def init(self, params, hyper):
-        if params[0].dtype != np.float32:
+        if any(p.dtype != np.float32 for p in params):
             raise NotImplementedError("float32 alone")
         self.handle = self.made(hyper)
         self.params = [np.array(p) for p in params]

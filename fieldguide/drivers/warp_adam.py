@@ -12,7 +12,7 @@ class Adam:
     complex = False
 
     def init(self, params, hyper):
-        if params[0].dtype != np.float32:
+        if any(p.dtype != np.float32 for p in params):
             raise NotImplementedError("float32 alone")
         self.shapes = [p.shape for p in params]
         self.params = [wp.array(np.array(p).ravel(), dtype=wp.float32, device="cpu") for p in params]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from field_guide_pages import FOLDER, number, pages
+from field_guide_pages import FOLDER, how, number, pages
 from paths import ROOT
 
 from fieldguide.entry import load_entries
@@ -50,6 +50,15 @@ def test_five_stored_results(name: str, dialect: str | None) -> None:
 
 def test_numbers_are_short() -> None:
     assert [number(x) for x in (0.0, 12.3, 1e-9, 7.2e7)] == ["0", "12", "1e-09", "7.2e7"]
+
+
+@pytest.mark.parametrize(("newer", "said"), [("2.13.0", False), ("2.14.0", True)])
+def test_a_change_is_told_between_versions_alone(newer: str, said: bool) -> None:
+    change = {"what": "verdict", "before": "deviates", "after": "conforms", "versions": ["2.13.0", newer]}
+    found = load("torch-adamw")
+    assert found is not None
+    text = how(ENTRIES["torch-adamw"], found | {"changed": [change]})
+    assert (f"- verdict: deviates in 2.13.0, conforms in {newer}" in text) is said
 
 
 def test_the_command_lists_the_entries_and_teaches() -> None:
