@@ -113,7 +113,8 @@ def absence(f: Facts) -> list[Equation]:
     r = f.readings
     run = r.runs.get("absence")
     if run is not None and run.error:
-        return [("no gradient", f"None is an error ({run.error.partition(':')[0]})")]
+        what = "None" if len(run.params) < ABSENT[1][0] else "a step in which all are None"
+        return [("no gradient", f"{what} is an error ({run.error.partition(':')[0]})")]
     if why := r.why_not("absence"):
         return [("no gradient", f"could not be run: {shortened(why)}")]
     found = {name: value.value for name, value in absence_values(r).items()}

@@ -81,7 +81,8 @@ def explain(
         )
         entry.findings = [*entry.findings, *in_narrow]
     if failures := [r for r in entry.results if r.probe in unclaimed and r.status == "failed"]:
-        entry.findings.append(real_alone(failures))
+        others = any(r.status == "failed" for r in entry.results if r.probe not in unclaimed)
+        entry.findings.append(not_for_complex(failures, others))
     if own:
         return
     entry.axes = {axis: list(values) for axis, values in AXES.items()}
@@ -149,13 +150,19 @@ def beyond_one_element(
     return next((f.observed for f in found if f.level == "error"), None)
 
 
-def real_alone(failures: Sequence[Result]) -> Finding:
-    """Return the note that a candidate, which does not claim complex parameters, does not step them."""
+def not_for_complex(failures: Sequence[Result], others: bool) -> Finding:
+    """Return the note that a candidate, which does not claim complex parameters, does not step them.
+
+    Args:
+        failures: those of complex parameters.
+        others: True if real parameters are not stepped as claimed either.
+    """
+    why = "not judged, as they are not claimed" if others else "written for real parameters"
     return Finding(
         "complex",
         "CPX.1",
         "real parameters; complex ones too if the candidate claims them (its attribute complex = True)",
-        f"written for real parameters: of a complex one, {failures[0].reason}",
+        f"{why}: of a complex one, {failures[0].reason}",
         "note",
         failures[0].evidence,
     )

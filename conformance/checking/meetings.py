@@ -73,7 +73,8 @@ def plainest_failure(subject: ThirdParty) -> tuple[Result, Probe] | None:
     """Return the failure of the probe with the fewest factors, and that probe; None if there is none.
 
     What a candidate does around the arithmetic, such as writing to its inputs, is no matter of what meets.
-    Designed probes come before those drawn at random; what fails for two dtypes is known to.
+    Designed probes come before those drawn at random, and arrays that cannot be written to before those that
+    are broadcast, which cannot either; what fails for two dtypes is known to.
     """
     from adamcore.conformance.verdict.diagnose import is_handling
 
@@ -89,6 +90,9 @@ def plainest_failure(subject: ThirdParty) -> tuple[Result, Probe] | None:
     small = [(r, probe) for r, probe in failed if not probe.is_large]
     if any(is_handling(r) for r, _ in failed):
         return None
-    return min(
-        small, key=lambda pair: (pair[1].drawn, len(factors_of(pair[1])), len(pair[1].steps)), default=None
-    )
+
+    def order(pair: tuple[Result, Probe]) -> tuple[bool, int, bool, int]:
+        probe = pair[1]
+        return probe.drawn, len(factors_of(probe)), probe.layout == "broadcast", len(probe.steps)
+
+    return min(small, key=order, default=None)

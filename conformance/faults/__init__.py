@@ -76,10 +76,11 @@ def faults_of(measured: str | None) -> tuple[Fault, ...]:
     """Return the faults that a candidate may have whose parts were measured.
 
     Args:
-        measured: the area of the first part that is not as claimed; None if all are.
+        measured: the area of the first part that is not as claimed; None if all are.  No part shows the last
+            digits of a hyperparameter, whatever its area is.
 
     Example:
         >>> sorted({fault.area for fault in faults_of("decay")})
         ['decay', 'hyperparameters', 'layout', 'missing', 'mixed_precision', 'state']
     """
-    return tuple(f for f in FAULTS if f.area in (measured, *NOT_MEASURED))
+    return tuple(f for f in FAULTS if f.area in (measured, *NOT_MEASURED) or f in HYPERPARAMETERS)

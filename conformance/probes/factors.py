@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from adamcore.conformance.probes.design import array, numbers
-from adamcore.conformance.types import FloatArray, Manner, Probe, Start, Step
+from adamcore.conformance.types import FloatArray, Layout, Manner, Probe, Start, Step
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,11 @@ def not_run(manner: Manner) -> Callable[[Probe], Probe]:
     return lambda probe: replace(probe, manner="plain") if probe.manner == manner else probe
 
 
+def not_laid(*layouts: Layout) -> Callable[[Probe], Probe]:
+    """Return the function that lays a probe's arrays in C order if they lie in one of these ways."""
+    return lambda probe: replace(probe, layout="C") if probe.layout in layouts else probe
+
+
 def made_real(a: FloatArray) -> FloatArray:
     """Return real numbers in which both parts of complex ones count."""
     return array(a.real + 0.75 * a.imag) if np.iscomplexobj(a) else a
@@ -189,7 +194,10 @@ RARE = (
     Factor("a learning rate of 0", "schedule", "LR.2",
            each_step(lambda probe, step: replace(step, lr=0.375) if step.lr == 0 else step)),
     Factor("gradients of 0", "zero_gradient", "F2", each_step(without_zeros)),
-    Factor("arrays that do not lie in C order", "layout", "STEP.1", lambda p: replace(p, layout="C")),
+    Factor("arrays that cannot be written to", "layout", "STEP.1", not_laid("readonly")),
+    Factor("gradients that are one number broadcast", "layout", "STEP.1", not_laid("broadcast")),
+    Factor("arrays that begin within their memory", "layout", "STEP.1", not_laid("offset")),
+    Factor("arrays that do not lie in C order", "layout", "STEP.1", not_laid("F", "strided", "reversed")),
     Factor("arrays without dimensions", "layout", "STEP.1", lambda p: reshaped(p, lambda s: s or (1,))),
     Factor("arrays of several dimensions", "layout", "STEP.1", lambda p: reshaped(p, flat)),
 )  # fmt: skip

@@ -33,3 +33,35 @@ class ScalarsForgotten(Good):
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
         self.m = [m if m.shape else np.zeros_like(m) for m in self.m]
+
+
+class EpsInSingle(Good):
+    """eps is kept in float32."""
+
+    def init(self, params: list[np.ndarray], hyper: dict[str, float]) -> None:
+        super().init(params, {**hyper, "eps": float(np.float32(hyper["eps"]))})
+
+
+class DecayInSingle(Good):
+    """weight_decay is kept in float32."""
+
+    def init(self, params: list[np.ndarray], hyper: dict[str, float]) -> None:
+        super().init(params, {**hyper, "weight_decay": float(np.float32(hyper["weight_decay"]))})
+
+
+class WantsToWrite(Good):
+    """A gradient that cannot be written to is an error."""
+
+    def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
+        if not all(g is None or g.flags.writeable for g in grads):
+            raise ValueError("assignment destination is read-only")
+        return super().step(grads)
+
+
+class WantsStrides(Good):
+    """A gradient of stride 0 is an error."""
+
+    def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
+        if any(g is not None and g.size and 0 in g.strides for g in grads):
+            raise RuntimeError("overlapping memory")
+        return super().step(grads)

@@ -127,9 +127,17 @@ class Refuses(Parts):
         return super().step(grads)
 
 
+class RefusesNone(Parts):
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        if all(g is None for g in grads):
+            raise ValueError("no gradient at all")
+        return super().step(grads)
+
+
 @pytest.mark.parametrize(
     ("cls", "text"),
     [
+        (RefusesNone, "a step in which all are None is an error (ValueError)"),
         (Parts, "p stands still, its clock too"),
         (OneClock, "p stands still, the clock goes on"),
         (AsZero, "p goes on, and decays, the clock goes on"),

@@ -23,3 +23,19 @@ def test_what_meets_is_named(name: str, area: str, observed: str) -> None:
     assert (entry.verdict, first.area) == ("deviates", area)
     assert observed in first.observed
     assert first.evidence is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "area", "observed"),
+    [
+        ("EpsInSingle", "epsilon", "eps is rounded to float32"),
+        ("DecayInSingle", "decay", "weight_decay is rounded to float32"),
+        ("WantsToWrite", "layout", "goes wrong only with arrays that cannot be written to; raised in step 1"),
+        ("WantsStrides", "layout", "goes wrong only with gradients that are one number broadcast; raised in"),
+    ],
+)
+def test_what_no_part_shows_is_named_by_itself(name: str, area: str, observed: str) -> None:
+    target = f"{ADAMS}:{name}"
+    first = one(target, probes=["*"], dtypes=["float64"], dialect="torch.AdamW", histories=0).findings[0]
+    assert first.area == area
+    assert first.observed.startswith(observed)
