@@ -32,7 +32,7 @@ def find_meeting(subject: ThirdParty, run: Running) -> Meeting | None:
         run: runs a job and yields its events.
     """
     found = plainest_failure(subject)
-    if found is None or subject.claim is None or subject.info is None:
+    if found is None:
         return None
     result, probe = found
 
@@ -78,11 +78,15 @@ def plainest_failure(subject: ThirdParty) -> tuple[Result, Probe] | None:
     """
     from adamcore.conformance.verdict.diagnose import is_handling
 
+    if subject.claim is None or subject.info is None:
+        return None
+    unclaimed = subject.unclaimed(subject.claim, subject.results, subject.runs)
     probes = {probe.name: probe for probe in subject.probes}
     failed = [
         (r, probes[r.probe])
         for r in subject.results
         if r.status == "failed"
+        and r.probe not in unclaimed
         and r.dtype not in NARROW
         and probes[r.probe].level == "must"
         and not probes[r.probe].dtypes
