@@ -81,6 +81,6 @@ def faults_of(measured: str | None) -> tuple[Fault, ...]:
 
     Example:
         >>> sorted({fault.area for fault in faults_of("decay")})
-        ['decay', 'hyperparameters', 'layout', 'missing', 'mixed_precision', 'state']
+        ['decay', 'epsilon', 'hyperparameters', 'layout', 'missing', 'mixed_precision', 'state']
     """
     return tuple(f for f in FAULTS if f.area in (measured, *NOT_MEASURED) or f in HYPERPARAMETERS)

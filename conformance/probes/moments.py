@@ -32,10 +32,10 @@ PROBES = [
     ),
     Probe(
         "MOM.2/long",
-        "300 steps of a matrix that decays to a tenth: a clock or a product that goes wrong slowly",
+        "300 steps of a matrix: a clock or a product that goes wrong slowly",
         (numbers(15, 5, 1),),
         moving(17, 300, (5, 1)),
-        {"lr": 0.015625, "b1": 0.9, "b2": 0.99, "eps": 1e-3, "weight_decay": 0.5},
+        {"lr": 0.015625, "b1": 0.9, "b2": 0.99, "eps": 1e-3, "weight_decay": 0.03125},
     ),
     Probe(
         "MOM.3/constant",

@@ -94,6 +94,13 @@ PROBES = [
         tells=("decay",),
     ),
     Probe(
+        "DEC.1/long",
+        "100 steps of a matrix that decays to a twentieth: decay that is gathered before it counts",
+        (numbers(113, 3, 2),),
+        moving(114, 100, (3, 2)),
+        {"lr": 0.125, "b1": 0.5, "b2": 0.8, "eps": 0.03, "weight_decay": 0.25},
+    ),
+    Probe(
         "DEC.2/lr-changed",
         "lr falls to a sixteenth: decay that is multiplied by it falls with it",
         (array([4.0, -4.0]),),

@@ -15,6 +15,7 @@ import numpy as np
 
 from adamcore import Adam
 from adamcore.conformance.faults import FAULTS, NOT_MEASURED, faults_of
+from adamcore.conformance.faults.hyperparameters import HYPERPARAMETERS
 from adamcore.conformance.oracle.perturbation import Fault
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.rules import AFTER_OTHERS, SAYS, UNTIL_CHANGED, area_of
@@ -256,11 +257,12 @@ def is_beside(cause: Cause, measured: Finding) -> bool:
         return measured.area == "isolation"
     if fault.area == "layout" and measured.observed == AFTER_OTHERS:
         return True
-    if fault.area == "hyperparameters" and (measured.area == "layout" or measured.observed == UNTIL_CHANGED):
+    of_hyper = fault in HYPERPARAMETERS  # whatever its area is
+    if of_hyper and (measured.area == "layout" or measured.observed == UNTIL_CHANGED):
         return True
     if fault.narrow is not None and (measured.area == "coefficients" or is_of_digits(measured)):
         return fault.area != measured.area
-    return fault.area not in (measured.area, *NOT_MEASURED)
+    return not of_hyper and fault.area not in (measured.area, *NOT_MEASURED)
 
 
 def is_of_digits(measured: Finding) -> bool:

@@ -100,7 +100,7 @@ def test_driver_in_python_conforms_and_has_its_state() -> None:
     assert entry.verdict == "conforms"
     others = {probe for (probe, dtype), s in status.items() if dtype == "float64" and s != "passed"}
     of_others = {"STATE.4/resumed-used", "STATE.4/resumed-anew"}  # where p is set anew, which is the driver's
-    assert others == {"STATE.4/resumed-groups", *of_others}
+    assert others == {"STATE.4/resumed-groups", "STATE.4/resumed-vacant", *of_others}
     assert {s for (_, dtype), s in status.items() if dtype == "float32"} == {"skipped"}
     assert ("STATE.4/resumed", "float64") in status
     assert ("BC.1/t10", "float64") in status  # a state that was set from outside
@@ -298,6 +298,7 @@ def test_a_driver_changes_settings_and_has_groups_if_it_can(tmp_path: Path) -> N
     assert entry.verdict == "conforms"
     skipped = {r.probe: r.reason for r in entry.results if r.status == "skipped"}
     assert skipped == {
+        "LR.3/replaced": "its hyperparameters are in no groups, where others could take their place",
         "LR.4/joining": "no parameters can be added to it later",
         "LR.4/groups-schedule": "to a driver the lr of a group stands in the place of that of each step",
         "LR.4/meetings": "to a driver the lr of a group stands in the place of that of each step",

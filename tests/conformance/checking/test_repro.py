@@ -70,7 +70,7 @@ def adam(learning_rate, b1=0.9, b2=0.999, eps=1e-8):
     ("source", "name", "dialect", "area"),
     [
         (ARRAY, "Inside", "torch.AdamW", "epsilon"),
-        (TORCH, "Late", "torch.AdamW", "hyperparameters"),
+        (TORCH, "Late", "torch.AdamW", "decay"),
         pytest.param(OPTAX, "adam", "optax.adam", "hyperparameters", marks=pytest.mark.slow),
     ],
 )
