@@ -11,6 +11,7 @@ from adamcore.conformance.anatomy.experiments import (
     LARGE,
     NEIGHBOURS,
     ZERO,
+    T,
 )
 from adamcore.conformance.anatomy.facts import NEAR, Facts, near
 from adamcore.conformance.anatomy.parts import beside
@@ -26,7 +27,8 @@ def gradient(d: Difference) -> Words:
     if "sign" in names and (words := wrong_sign(d)):
         return words
     if "without" in names and divides_by_nothing(d):
-        if near(float(Facts(d.anatomy.readings).exponents[1][0]), 1.0):  # above eps too
+        below, above = Facts(d.anatomy.readings).exponents
+        if near(float(below[0]), 1.0) and near(float(above[0]), 1.0):  # on both sides of eps
             return "moments", "MOM.2", "a step goes with its gradient: v is 0, and NaN without one"
         return "epsilon", "EPS.1", "an element without any gradient is divided by 0, as if eps were not there"
     if "without" in names:
@@ -157,7 +159,10 @@ def wrong_sign(d: Difference) -> Words | None:
     steps = ", ".join(str(t) for t in wrong[:3] + 1)
     way = "up" if want[0] > 0 else "down"
     text = f"p goes {way} along the gradient in steps {steps}, ..."
-    if wrong[0] > 0 and np.array_equal(wrong, np.arange(wrong[0], len(got))):
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    mine, theirs = (np.abs(np.diag(each.linear.value[:, :T])) for each in (r, claimed or r))
+    from_there_on = wrong[0] > 0 and np.array_equal(wrong, np.arange(wrong[0], len(got)))
+    if from_there_on and not near(mine, theirs):  # a sign alone changes no size
         return "bias_correction", "BC.1", f"{text}: from there on a correction is below 0"
     return "maximize", "MAX.1", text
 

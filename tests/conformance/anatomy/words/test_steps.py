@@ -48,3 +48,23 @@ def test_absence() -> None:
     assert absence(refused)[:2] == ("missing", "F1")
     of_all = difference(Parts, "absence", Adam(decay="decoupled", clock="global", all_missing="error"))
     assert absence(of_all)[0] == "all_missing"
+
+
+class SmallestClock(Parts):
+    """All that has a gradient is corrected for the smallest count of any of them; eps is not corrected."""
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        counts = [t + 1 for t, g in zip(self.t, grads, strict=True) if g is not None]
+        self.least = min(counts, default=1)
+        return super().step(grads)
+
+    def one(self, i: int, g: FloatArray) -> None:
+        m, v = self.first(self.m[i], g), self.second(self.v[i], g, self.m[i])
+        self.m[i], self.v[i] = m, v
+        c1, c2 = self.correction(self.least)
+        self.p[i] = self.decay(self.p[i]) - self.lr * c2**0.5 / c1 * m / self.root(v)
+
+
+def test_another_clock_beside_an_eps_that_is_not_corrected() -> None:
+    claim = Adam(epsilon="outside-uncorrected", decay="decoupled")
+    assert absence(difference(SmallestClock, "absence", claim))[:2] == ("clock", "CLK.1")
