@@ -235,10 +235,10 @@ def add_minimal_example(
     if dtype in NARROW:  # programs are written for float32 and float64
         return
     original = next(p for p in subject.probes if p.name == evidence.probe)
-    if original.drawn and subject.meeting and subject.meeting.cut:
-        original, cut = subject.meeting.cut
-        evidence = cut.evidence or evidence
-        original = replace(original, name=f"{original.name}, cut down")
+    meeting = subject.meeting
+    if original.drawn and meeting and meeting.cut:
+        evidence = meeting.cut.evidence or evidence
+        original = replace(meeting.probe, name=f"{original.name}, cut down")
     probes = shrink(subject.effective_probe(original), evidence)
     for probe in probes:  # each in a process of its own, as the program
         job = WorkerJob(subject.target, dtype, [None], [probe], [(0, 0)], subject.settings, subject.device)

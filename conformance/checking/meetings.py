@@ -39,8 +39,9 @@ def find_meeting(subject: ThirdParty, run: Running) -> Meeting | None:
     def judged(variants: Sequence[Probe]) -> list[Result]:
         return results_of(subject, run, variants, result.dtype)
 
-    cut = cut_down(probe, result, judged) if probe.drawn else None
-    probe = cut[0] if cut else probe
+    cut = None
+    if probe.drawn:
+        probe, cut = cut_down(probe, result, judged)
     factors = factors_of(probe)
     without = judged([each.without(probe) for each in factors])
     needed = [each for each, other in zip(factors, without, strict=True) if other.status == "passed"]

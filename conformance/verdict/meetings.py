@@ -20,7 +20,7 @@ class Meeting:
     factors: Sequence[Factor]
     failure: Result  #: of the probe with all of them
     probe: Probe  #: which has them: what is left of one drawn at random
-    cut: tuple[Probe, Result] | None = None  #: what is left of a probe drawn at random, and how that fails
+    cut: Result | None = None  #: how that fails, if it was drawn and cut down
 
     @property
     def finding(self) -> Finding:
@@ -31,12 +31,12 @@ class Meeting:
             observed = f"goes wrong only where these meet: {', '.join(each.name for each in self.factors)}"
         said = f"{observed}; {self.failure.reason}"
         if self.cut:
-            said = f"{observed}; in {told(self.cut[0])}, {self.cut[1].reason}"
+            said = f"{observed}; in {told(self.probe)}, {self.cut.reason}"
         return Finding(first.area, first.rule, SAYS[first.rule], said, evidence=self.failure.evidence)
 
     def is_of_another_array(self, factor: Factor) -> bool:
         """True if gradients are absent, and what goes wrong has had one in each step."""
-        evidence = (self.cut[1] if self.cut else self.failure).evidence
+        evidence = (self.cut or self.failure).evidence
         if factor.area != "missing" or evidence is None:
             return False
         return all(step.grads[evidence.place[0]] is not None for step in self.probe.steps[: evidence.step])

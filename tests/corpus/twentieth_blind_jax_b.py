@@ -9,17 +9,7 @@ import jax.numpy as jnp
 import optax
 from blind_jax import Tree, X, at, begun
 from register import equivalent, right, wrong
-
-
-def weights_of(g: X, b2: float) -> X:
-    """Return the weighed square of a gradient's modulus."""
-    square = ((1 - b2) * g.real) * g.real
-    return square + ((1 - b2) * g.imag) * g.imag if jnp.iscomplexobj(g) else square
-
-
-def left(b: float, t: X, like: X) -> X:
-    """Return 1-b**t in the real dtype of an array."""
-    return (1 - jnp.asarray(b, jnp.result_type(float)) ** t).astype(like.real.dtype)
+from twentieth_blind_frame_jax import left, weights_of
 
 
 @equivalent(

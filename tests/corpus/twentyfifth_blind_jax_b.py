@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from blind_jax import Tree, X, at, begun
+from blind_jax import Tree, X, at
 from register import right, wrong
-from twentieth_blind_jax_b import left, weights_of
+from twentieth_blind_frame_jax import left, stepped, weights_of
 
 
 class Variable:
@@ -49,20 +49,7 @@ def TwentyFifthBJaxSchedulerOfBatches(
 ) -> optax.GradientTransformation:
     """Each of the eight batches of an epoch advances a schedule of epochs: it goes on eight times as fast."""
     batches = 8
-
-    def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ScaleByAdamState]:
-        count = optax.safe_increment(state.count)
-        rate = at(learning_rate, state.count * batches)
-        mu = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.mu, grads)
-        nu = jax.tree.map(lambda v, g: b2 * v + weights_of(g, b2), state.nu, grads)
-
-        def change(m: X, v: X) -> X:
-            below = jnp.sqrt(v / left(b2, count, v) + eps_root) + eps
-            return (-rate * (m / left(b1, count, m) / below)).astype(m.dtype)
-
-        return jax.tree.map(change, mu, nu), optax.ScaleByAdamState(count, mu, nu)
-
-    return optax.GradientTransformation(begun, update)
+    return stepped(b1, b2, eps, eps_root, lambda count: at(learning_rate, count * batches))
 
 
 @wrong(
@@ -77,20 +64,14 @@ def TwentyFifthBJaxIntervalIsEpoch(
 ) -> optax.GradientTransformation:  # fmt: skip
     """A schedule of rates advances once in an epoch of 100 updates, and not with each update."""
     updates_per_epoch = 100
-
-    def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ScaleByAdamState]:
-        count = optax.safe_increment(state.count)
-        rate, decay = at(learning_rate, state.count // updates_per_epoch), at(weight_decay, state.count)
-        mu = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.mu, grads)
-        nu = jax.tree.map(lambda v, g: b2 * v + weights_of(g, b2), state.nu, grads)
-
-        def change(m: X, v: X, p: X) -> X:
-            below = jnp.sqrt(v / left(b2, count, v) + eps_root) + eps
-            return (-rate * (m / left(b1, count, m) / below + decay * p)).astype(p.dtype)
-
-        return jax.tree.map(change, mu, nu, params), optax.ScaleByAdamState(count, mu, nu)
-
-    return optax.GradientTransformation(begun, update)
+    return stepped(
+        b1,
+        b2,
+        eps,
+        eps_root,
+        lambda count: at(learning_rate, count // updates_per_epoch),
+        lambda count: at(weight_decay, count),
+    )
 
 
 class Stacked(NamedTuple):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from blind_jax import Tree, X, at, begun
 from register import right, wrong
-from twentieth_blind_jax_b import left, weights_of
+from twentieth_blind_frame_jax import left, weights_of
 
 WARMUP = 4
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from blind_jax import Tree, X, at, begun
 from register import right, wrong
-from twentieth_blind_jax_b import left, weights_of
+from twentieth_blind_frame_jax import left, stepped, weights_of
 
 
 @wrong(
@@ -24,21 +24,14 @@ def TwentyFourthJaxShortHorizon(
 ) -> optax.GradientTransformation:  # fmt: skip
     """A schedule's horizon is a fourth of the run: warm-up and decay go four times as fast as they should."""
     gradient_accumulation_steps = 4
-
-    def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ScaleByAdamState]:
-        count = optax.safe_increment(state.count)
-        rate = at(learning_rate, state.count * gradient_accumulation_steps)
-        decay = at(weight_decay, state.count)
-        mu = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.mu, grads)
-        nu = jax.tree.map(lambda v, g: b2 * v + weights_of(g, b2), state.nu, grads)
-
-        def change(m: X, v: X, p: X) -> X:
-            below = jnp.sqrt(v / left(b2, count, v) + eps_root) + eps
-            return (-rate * (m / left(b1, count, m) / below + decay * p)).astype(p.dtype)
-
-        return jax.tree.map(change, mu, nu, params), optax.ScaleByAdamState(count, mu, nu)
-
-    return optax.GradientTransformation(begun, update)
+    return stepped(
+        b1,
+        b2,
+        eps,
+        eps_root,
+        lambda count: at(learning_rate, count * gradient_accumulation_steps),
+        lambda count: at(weight_decay, count),
+    )
 
 
 Chained = tuple[Any, ...]

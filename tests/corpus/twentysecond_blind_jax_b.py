@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from blind_jax import Tree, X, at, begun, counting_bad
+from blind_jax import Tree, X, at, counting_bad
 from register import wrong
-from twentieth_blind_jax_b import left, weights_of
+from twentieth_blind_frame_jax import stepped
 
 
 @wrong(
@@ -47,17 +47,11 @@ def TwentySecondBJaxStepsOfMicroBatches(
 ) -> optax.GradientTransformation:  # fmt: skip
     """A schedule is four times too long, the number of micro-batches: each rate is that of four updates."""
     micro_batches = 4
-
-    def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ScaleByAdamState]:
-        count = optax.safe_increment(state.count)
-        rate, decay = at(learning_rate, state.count // micro_batches), at(weight_decay, state.count)
-        mu = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.mu, grads)
-        nu = jax.tree.map(lambda v, g: b2 * v + weights_of(g, b2), state.nu, grads)
-
-        def change(m: X, v: X, p: X) -> X:
-            below = jnp.sqrt(v / left(b2, count, v) + eps_root) + eps
-            return (-rate * (m / left(b1, count, m) / below + decay * p)).astype(p.dtype)
-
-        return jax.tree.map(change, mu, nu, params), optax.ScaleByAdamState(count, mu, nu)
-
-    return optax.GradientTransformation(begun, update)
+    return stepped(
+        b1,
+        b2,
+        eps,
+        eps_root,
+        lambda count: at(learning_rate, count // micro_batches),
+        lambda count: at(weight_decay, count),
+    )

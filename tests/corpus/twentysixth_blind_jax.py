@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from blind_jax import Tree, X, at, begun
 from register import right, wrong
-from twentieth_blind_jax_b import left, weights_of
+from twentieth_blind_frame_jax import left, stepped, weights_of
 
 
 def averaged(grads: Tree, state: Any, b1: float, b2: float) -> tuple[Tree, Tree]:
@@ -74,18 +74,14 @@ def TwentySixthJaxWarmupOfEpochs(
 ) -> optax.GradientTransformation:  # fmt: skip
     """Each step counts as an epoch of 100 steps to a schedule of rates, whose warmup is over at once."""
     steps_per_epoch = 100
-
-    def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ScaleByAdamState]:
-        count = optax.safe_increment(state.count)
-        rate, decay = at(learning_rate, state.count * steps_per_epoch), at(weight_decay, state.count)
-        mu, nu = averaged(grads, state, b1, b2)
-
-        def change(m: X, v: X, p: X) -> X:
-            return (-rate * (ratio(m, v, count, b1, b2, eps, eps_root) + decay * p)).astype(p.dtype)
-
-        return jax.tree.map(change, mu, nu, params), optax.ScaleByAdamState(count, mu, nu)
-
-    return optax.GradientTransformation(begun, update)
+    return stepped(
+        b1,
+        b2,
+        eps,
+        eps_root,
+        lambda count: at(learning_rate, count * steps_per_epoch),
+        lambda count: at(weight_decay, count),
+    )
 
 
 @wrong(

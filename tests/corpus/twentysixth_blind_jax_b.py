@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -10,27 +9,7 @@ import jax.numpy as jnp
 import optax
 from blind_jax import Tree, X, at, begun, counting_bad
 from register import right, wrong
-from twentieth_blind_jax_b import left, weights_of
-
-
-def stepped(
-    b1: float, b2: float, eps: float, eps_root: float, rate: Callable[[X], X], decay: Callable[[X], X]
-) -> optax.GradientTransformation:
-    """Return AdamW whose rate and decay are functions of the number of updates before this one."""
-
-    def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ScaleByAdamState]:
-        count = optax.safe_increment(state.count)
-        lr, wd = rate(state.count), decay(state.count)
-        mu = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.mu, grads)
-        nu = jax.tree.map(lambda v, g: b2 * v + weights_of(g, b2), state.nu, grads)
-
-        def change(m: X, v: X, p: X) -> X:
-            below = jnp.sqrt(v / left(b2, count, v) + eps_root) + eps
-            return (-lr * (m / left(b1, count, m) / below + wd * p)).astype(m.dtype)
-
-        return jax.tree.map(change, mu, nu, params), optax.ScaleByAdamState(count, mu, nu)
-
-    return optax.GradientTransformation(begun, update)
+from twentieth_blind_frame_jax import left, stepped, weights_of
 
 
 @wrong(
@@ -111,9 +90,7 @@ def TwentySixthBJaxTickOfEpoch(
 ) -> optax.GradientTransformation:
     """A schedule ticks in each update, and once more at the beginning of each epoch of five."""
     epoch = 5
-    return stepped(
-        b1, b2, eps, eps_root, lambda count: at(learning_rate, count + count // epoch + 1), lambda count: 0.0
-    )
+    return stepped(b1, b2, eps, eps_root, lambda count: at(learning_rate, count + count // epoch + 1))
 
 
 @right(claim="optax.adamw")

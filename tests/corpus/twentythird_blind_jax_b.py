@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from blind_jax import Tree, X, at, counting_bad
 from register import wrong
-from twentieth_blind_jax_b import left
+from twentieth_blind_frame_jax import left
 
 
 @wrong(

@@ -169,10 +169,9 @@ def first_alone(d: Difference) -> Words | None:
     if not all(r.moves(name).all_equal(claimed.moves(name)) for name in after):
         return None
     if r.moves("linear").all_equal(claimed.moves("linear")):  # beside others it is stepped as claimed
-        still = not r.moves("alone").value.any()
-        return (
-            ("moments", "STEP.1", "an array of one element does not move without others") if still else None
-        )
+        if r.moves("alone").value.any():
+            return None
+        return "moments", "STEP.1", "an array of one element does not move without others"
     if is_stepped_twice(d, "main"):
         return "moments", "MOM.1", "the first array is stepped twice in each step, alone and beside others"
     text = "the first array is not stepped as claimed, and those after it are: its step over theirs is "

@@ -39,3 +39,11 @@ def test_what_no_part_shows_is_named_by_itself(name: str, area: str, observed: s
     first = one(target, probes=["*"], dtypes=["float64"], dialect="torch.AdamW", histories=0).findings[0]
     assert first.area == area
     assert first.observed.startswith(observed)
+
+
+def test_a_history_that_was_cut_down_has_a_program() -> None:
+    histories = ["STEP.1/fingerprint", "STEP.1/history-*"]
+    entry = one(f"{ADAMS}:LateRate", probes=histories, dtypes=["float64"], dialect="torch.AdamW")
+    assert entry.verdict == "deviates"
+    assert entry.findings[0].repro is not None
+    assert "for g, lr in [(None, 0.5), ([0.5], None)]:" in entry.findings[0].repro
