@@ -358,7 +358,7 @@ class TorchStepper(Stepper):
         try:
             self.step_with(grads)
         except Exception as raised:
-            if self.probe.manner == "replaced":
+            if self.probe.manner == "replaced" and self.changed:
                 raise UnsupportedProbe(f"it refuses a number where it has a tensor: {raised}") from raised
             error = raised
         return self.outcome(index, step, error)

@@ -379,11 +379,16 @@ def test_a_rate_that_is_assigned_counts_or_is_refused() -> None:
                 raise RuntimeError("lr has to be a tensor")
             return super().step(closure)
 
+    class Raises(torch.optim.AdamW):  # type: ignore[misc,name-defined]
+        def step(self, closure: Any = None) -> Any:
+            raise RuntimeError("no such device")  # before a number was assigned: it refuses none
+
     claim = Adam.like("torch.AdamW")
     for cls, written, assigned in (
         (torch.optim.AdamW, "passed", "passed"),
         (FollowsItsTensor, "passed", "failed"),
         (Refuses, "passed", "skipped"),
+        (Raises, "failed", "failed"),
     ):
         for name, status in (("LR.1/every-array", written), ("LR.3/replaced", assigned)):
             run = TorchCandidate(cls, {}, None, None).run(PROBES[name], "float64")
