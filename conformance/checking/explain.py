@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from adamcore.conformance.verdict.identify import Identification
     from adamcore.conformance.verdict.meetings import Meeting
 
-SEVERAL = ("STATE.4/uninterrupted", "STEP.1/unscaled", "MOM.1/common", "EPS.1/small")
-"""Probes of several elements: ordinary ones, and one of an ordinary eps and small gradients."""
+SEVERAL = ("STATE.4/uninterrupted", "STEP.1/unscaled", "MOM.1/common", "EPS.1/small", "LR.1/all-bits")
+"""Probes of several elements: ordinary ones, and those of an ordinary eps and of an lr with all its bits."""
 
 
 def explain(

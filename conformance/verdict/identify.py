@@ -43,13 +43,13 @@ DECAY = ("decay", "decay_order", "cautious_decay")
 TELLING = (
     FINGERPRINT, "F1/absent-middle", "F6/all-absent", "CPX.1/complex", "NUM.4/near-one", "NUM.4/running",
     "BC.3/not-written-back", "DEC.2/lr-changed", "EPS.1/beside-small-root", "EPS.2/comparable",
-    "EPS.1/small", "STATE.4/uninterrupted", "STEP.1/unscaled", "MOM.1/common",
+    "EPS.1/small", "STATE.4/uninterrupted", "STEP.1/unscaled", "MOM.1/common", "LR.1/all-bits",
 )  # fmt: skip
 """The probes that identification looks at."""
 WITH_A_FAULT = (FINGERPRINT, "BC.3/not-written-back", "DEC.2/lr-changed")
 """The probes with which an Adam with a fault has to agree."""
-BETWEEN_FAULTS = ("EPS.2/comparable", "STATE.4/uninterrupted")
-"""The probes that choose between faults that do the same in those: roots below eps, and two arrays."""
+BETWEEN_FAULTS = ("EPS.2/comparable", "STATE.4/uninterrupted", "LR.1/all-bits")
+"""The probes that choose between faults that do the same in those: roots below eps, two arrays, a long lr."""
 FREEZE = ("missing", "clock", "all_missing")
 FREEZE_PROBES = ("F1/absent-middle", "F6/all-absent")
 ONE_PROBE = {"complex": "CPX.1/complex", "coefficients": "NUM.4/near-one"}

@@ -115,3 +115,17 @@ def eps_inside() -> Anatomy:
     """Return the anatomy of an AdamW whose eps stands under the root, beside one whose eps does not."""
     wrong = replace(CLAIM, epsilon="inside-corrected")
     return Anatomy(readings_of_claim(wrong, EXPERIMENTS, "float64"), CLAIM)
+
+
+class LrVariable(Parts):
+    """An optimizer whose lr is a variable of float32, beside parameters of float64 (Keras on PyTorch)."""
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        self.set_lr(hyper["lr"])
+
+    def set_lr(self, lr: float) -> None:
+        self.lr = float(np.float32(lr))
+
+    def decay(self, p: FloatArray) -> FloatArray:
+        return p * float(1 - np.float32(self.h["weight_decay"]) * np.float32(self.lr))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from array_adam import CLAIM, Good, judged
+from measured_adams import LrVariable
 
 from adamcore import AXES, Adam
 from adamcore.conformance.candidates.array import ArrayCandidate
@@ -84,12 +85,14 @@ class OfTheMean(Good):
         return [p.copy() for p in self.p]
 
 
-def fault_of(measured: Finding | None, claim: Adam = CLAIM) -> str:
-    names = (PROBE, *SEVERAL)
-    runs = {(name, "float64"): judged(OfTheMean, name, "float64")[1] for name in names}
+def fault_of(measured: Finding | None, claim: Adam = CLAIM, cls: type = OfTheMean, **of_one: float) -> str:
+    """Return what a class is said to do; ``of_one`` changes hyperparameters of the probe of one element."""
+    probes = {name: PROBES[name] for name in (PROBE, *SEVERAL)}
+    probes[PROBE] = replace(probes[PROBE], hyper=probes[PROBE].hyper | of_one)
+    candidate = ArrayCandidate(cls, {})
+    runs = {(name, "float64"): candidate.run(probe, "float64") for name, probe in probes.items()}
     entry = Entry("m:A", "torch.AdamW", {}, kind="array candidate")
-    entry.results = [judge(CLAIM, PROBES[n], d, run) for (n, d), run in runs.items()]
-    probes = {name: PROBES[name] for name in names}
+    entry.results = [judge(CLAIM, probes[n], d, run) for (n, d), run in runs.items()]
     explain(entry, claim, probes, runs, flushes=False, measured=measured, is_measured=measured is not None)
     assert entry.identified is None
     return entry.fault or ""
@@ -104,3 +107,9 @@ def test_what_it_does_otherwise_is_what_was_measured_beside_that_adam() -> None:
     assert fault_of(measured).endswith(f"but {measured.observed}")
     other = replace(CLAIM, epsilon="inside-corrected")
     assert not fault_of(measured, other).endswith(measured.observed)
+
+
+@pytest.mark.parametrize("of_one", [{}, {"weight_decay": 0.25}])
+def test_an_lr_of_float32_is_not_said_to_be_a_decay_of_float32(of_one: dict[str, float]) -> None:
+    """With numbers of few bits both do the same, and one element with such a decay shows neither."""
+    assert "lr is kept in float32" in fault_of(None, cls=LrVariable, **of_one)

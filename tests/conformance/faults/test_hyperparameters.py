@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from corpus_runs import assert_follows, fault
-from measured_adams import CLAIM, Parts
+from measured_adams import CLAIM, LrVariable
 
 from adamcore.conformance.candidates.array import ArrayCandidate
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.types import FloatArray
 from adamcore.conformance.verdict.diagnose import diagnose
 from adamcore.conformance.verdict.judge import judge
 from adamcore.conformance.verdict.match import is_proved
@@ -34,20 +32,6 @@ CASES = [
 @pytest.mark.parametrize(("adam", "fault", "probe"), CASES)
 def test_an_adam_of_the_corpus_follows_the_model(adam: str, fault: str, probe: str) -> None:
     assert_follows(adam, fault, probe)
-
-
-class LrVariable(Parts):
-    """An optimizer whose lr is a variable of float32, beside parameters of float64 (Keras on PyTorch)."""
-
-    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
-        super().init(params, hyper)
-        self.set_lr(hyper["lr"])
-
-    def set_lr(self, lr: float) -> None:
-        self.lr = float(np.float32(lr))
-
-    def decay(self, p: FloatArray) -> FloatArray:
-        return p * float(1 - np.float32(self.h["weight_decay"]) * np.float32(self.lr))
 
 
 NAMES = (
