@@ -83,7 +83,9 @@ def update(f: Facts, first: list[Equation], second: list[Equation]) -> list[Equa
     lines = [("step", f"p = p - {size} {m} / {denominator(f, v)}{scale_text(f)}")]
     if not f.always_divides:
         last = int(np.flatnonzero(~f.divides)[-1]) + 1
-        lines.append(("", f"p = p - {size} {m} in steps 1 to {last}"))
+        moves = np.isfinite(f.exponents)[:, :last].any()
+        otherwise = f"p = p - {size} {m}" if moves else "p stands still"
+        lines.append(("", f"{otherwise} in {'step 1' if last == 1 else f'steps 1 to {last}'}"))
     return [*lines, *eps_in_steps(f)]
 
 
@@ -134,8 +136,8 @@ def eps_in_steps(f: Facts) -> list[Equation]:
 
 
 def scale_text(f: Facts) -> str:
-    """Return by what the step is multiplied if it depends on the parameter's size."""
-    if near(f.by_size, 1.0):
+    """Return by what the first step is multiplied if it depends on the parameter's size."""
+    if near(f.by_size, 1.0) or not np.isfinite(f.by_size).all():
         return ""
     if f.by_norm:
         return " times the norm of p over that of the update"

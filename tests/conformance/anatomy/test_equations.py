@@ -285,3 +285,19 @@ class Bounded(Parts):
 
 def test_no_square_has_a_weight_under_0() -> None:
     assert equations_of(Bounded)["second moment"] == "could not be measured"  # v = 2.5e5 v - 2.5e5 g^2
+
+
+class NothingAtFirst(Parts):
+    """An optimizer whose first step moves nothing."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        kept = self.p[i]
+        super().one(i, g)
+        if self.t[i] == 1:
+            self.p[i] = kept
+
+
+def test_a_first_step_that_moves_nothing_leaves_no_number_unknown() -> None:
+    found = equations_of(NothingAtFirst)
+    assert found[""] == "p stands still in step 1"
+    assert not [text for text in found.values() if "nan" in text or "1 to 1" in text]
