@@ -200,15 +200,20 @@ def is_same_epsilon(claim: Adam, other: Adam) -> bool:
     return claim.bias_correction in ("none", "first") and len(places) == 1
 
 
+BEFORE_DIVISION = ("maximize", "nesterov", "amsgrad")
+"""The axes that change what is divided, or by which second moment, whatever is added to its root."""
+
+
 def axis_findings(
     claim: Adam, other: Adam, failures: Sequence[Result], probes: Mapping[str, Probe]
 ) -> list[Finding]:
     """Return a finding for each axis on which the candidate's value differs from the claim's.
 
-    A claim that asks for an error where a gradient is absent asks for one where all are; this is one finding.
+    What comes before the division comes first.  A claim that asks for an error where a gradient is absent
+    asks for one where all are; this is one finding.
     """
     found: list[Finding] = []
-    for axis in AXES:
+    for axis in sorted(AXES, key=lambda axis: axis not in BEFORE_DIVISION):
         expected, observed = getattr(claim, axis), getattr(other, axis)
         if expected != observed and not (axis == "epsilon" and is_same_epsilon(claim, other)):
             telling = [r for r in failures if axis in probes[r.probe].tells] or failures

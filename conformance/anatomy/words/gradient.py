@@ -10,6 +10,7 @@ from adamcore.conformance.anatomy.experiments import (
     CLIP_POWERS,
     LARGE,
     NEIGHBOURS,
+    POWERS,
     ZERO,
     T,
 )
@@ -30,6 +31,9 @@ def gradient(d: Difference) -> Words:
         below, above = Facts(d.anatomy.readings).exponents
         if near(float(below[0]), 1.0) and near(float(above[0]), 1.0):  # on both sides of eps
             return "moments", "MOM.2", "a step goes with its gradient: v is 0, and NaN without one"
+        if has_eps_as_claimed(d):
+            text = "an element without any gradient becomes NaN, though eps counts where there is one"
+            return "zero_gradient", "F2", text
         return "epsilon", "EPS.1", "an element without any gradient is divided by 0, as if eps were not there"
     if "without" in names:
         if share_of_others(d) < FEW_BITS:
@@ -127,6 +131,15 @@ def divides_by_nothing(d: Difference) -> bool:
     r = d.anatomy.readings
     return bool(
         np.isnan(r.moves("normal").value[:, ZERO]).any() and np.isfinite(r.moves("normal").value[0, 0])
+    )
+
+
+def has_eps_as_claimed(d: Difference) -> bool:
+    """True if first steps by gradients below, near and above eps are as claimed."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    name = "response"
+    return claimed is not None and r.moves(name)[:, : len(POWERS)].all_equal(
+        claimed.moves(name)[:, : len(POWERS)]
     )
 
 

@@ -106,6 +106,17 @@ def is_lr_ignored(r: Readings) -> bool:
     return len(moves) > 1 and moves[0].all_equal(moves[-1])
 
 
+def is_decay_missing(d: Difference) -> bool:
+    """True if nothing decays in the runs with decay, where the claim does."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    names = ("decay", "decay-lr", "decay-wd")
+    return (
+        claimed is not None
+        and not any(np.any(r.moves(name).value) for name in names)
+        and (bool(np.any(claimed.moves("decay").value)))
+    )
+
+
 def step(d: Difference) -> Words:
     if d.differs("parameters"):  # which lr moves
         if (most := bound_of_parameters(d)) is not None:
@@ -113,6 +124,8 @@ def step(d: Difference) -> Words:
         return "moments", "STEP.1", d.beside("parameters", "a step depends on the size of the parameter: ")
     if d.differs("power of lr"):
         if is_lr_ignored(d.anatomy.readings):
+            if is_decay_missing(d):
+                return "hyperparameters", "LR.1", "lr and weight_decay count nowhere, whatever is given"
             return "schedule", "LR.1", "steps are the same with any lr"
         return "schedule", "LR.1", d.beside("power of lr", "a step goes with lr to the power ")
     got, want = d.values("changed lr")
