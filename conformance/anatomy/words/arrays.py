@@ -174,18 +174,8 @@ def first_alone(d: Difference) -> Words | None:
         return "moments", "STEP.1", "an array of one element does not move without others"
     if is_stepped_twice(d, "main"):
         return "moments", "MOM.1", "the first array is stepped twice in each step, alone and beside others"
-    text = "the first array is not stepped as claimed, and those after it are"
-    if (times := whole_times(r.moves("linear").value, claimed.moves("linear").value)) is not None:
-        return "moments", "MOM.1", f"{text}: it is stepped by {times} optimizers, or moves as if it were"
-    return "layout", "STEP.1", d.beside("alone", f"{text}: its step over theirs is ")
-
-
-def whole_times(got: FloatArray, want: FloatArray) -> int | None:
-    """Return how many times as far all goes, if that is the same whole number above 1 everywhere, or None."""
-    with np.errstate(all="ignore"):
-        times = (got / want)[want != 0]
-    n = round(float(times[0])) if times.size and np.isfinite(times[0]) else 0
-    return n if n > 1 and near(times, float(n)) else None
+    text = "the first array is not stepped as claimed, and those after it are: its step over theirs is "
+    return "layout", "STEP.1", d.beside("alone", text)
 
 
 def scalars_beside_others(d: Difference) -> Words | None:

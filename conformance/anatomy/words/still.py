@@ -29,6 +29,8 @@ def still(d: Difference) -> Words:
         return "moments", "NUM.2", small
     if (words := unmoved_after_zeros(d)) is not None:
         return words
+    if (words := later(d)) is not None:
+        return words
     if are_small_beside_others(d):
         text = "beside much larger gradients in its array a small one does not move p; alone it does"
         return "mixed_precision", "NUM.1", f"{text}: an array shares few bits"
@@ -71,6 +73,16 @@ def unmoved(d: Difference) -> Words | None:
             return "schedule", "LR.1", f"steps {listed(still)} move nothing, and {text}"
         return "clock", "CLK.2", f"steps {listed(still)} move nothing, those between them do"
     return None
+
+
+def later(d: Difference) -> Words | None:
+    """Return the words on some steps whose gradients count from a later one on, or None."""
+    moved = np.nan_to_num(d.anatomy.readings.moves("normal").value[:, :T]) != 0  # by step, and by gradient
+    held = [s for s in range(T - 1) if not moved[s, s]]
+    if not held or not all(moved[:, s].any() for s in held) or not any(moved[s, s] for s in range(T)):
+        return None
+    given, counted = np.array(held) + 1, np.argmax(moved[:, held], axis=0) + 1
+    return "moments", "MOM.1", f"gradients of steps {listed(given)} first count in steps {listed(counted)}"
 
 
 def is_as_claimed_after_first(d: Difference) -> bool:

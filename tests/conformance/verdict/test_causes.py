@@ -60,6 +60,12 @@ def test_beside_a_v_that_the_claim_does_not_correct_eps_has_one_place() -> None:
     ]
 
 
+def test_what_comes_before_the_division_comes_first() -> None:
+    other = replace(ADAMW, epsilon="outside-uncorrected", nesterov="dozat")
+    _, results = runs_and_results(ADAMW)
+    assert [f.area for f in axis_findings(ADAMW, other, results[:1], PROBES)] == ["nesterov", "epsilon"]
+
+
 def test_an_error_that_a_missing_gradient_should_raise_is_one_finding() -> None:
     claim = replace(ADAMW, missing="error", clock="global", all_missing="error")
     other = replace(claim, missing="skip", all_missing="hold")

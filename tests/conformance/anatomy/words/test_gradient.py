@@ -43,9 +43,22 @@ class LooksBesideTheRoot(Parts):
             return np.asarray(1 / (1 / np.sqrt(v) + self.h["eps"]))
 
 
+class RoundsDown(Parts):
+    """A v of 0 is rounded down: its root is NaN."""
+
+    def second(self, v: FloatArray, g: FloatArray, m: FloatArray) -> FloatArray:
+        v = super().second(v, g, m)
+        return np.where(v == 0, -np.finfo(v.dtype).tiny, v)
+
+    def root(self, v: FloatArray) -> FloatArray:
+        with np.errstate(invalid="ignore"):
+            return super().root(v)
+
+
 @pytest.mark.parametrize(
     ("cls", "area", "observed"),
     [
+        (RoundsDown, "zero_gradient", "becomes NaN, though eps counts where there is one"),
         (ClimbsLater, "maximize", "p goes up along the gradient in steps 2, 3, 4, ..."),
         (CorrectsToBelow0, "bias_correction", "from there on a correction is below 0"),
         (LooksBesideTheRoot, "epsilon", "an element without any gradient is divided by 0"),

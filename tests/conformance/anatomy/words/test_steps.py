@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import wrong_parts as wrong
-from measured_adams import Parts, difference
+from measured_adams import Parts, assert_found, difference, whole_anatomy
 
 from adamcore import Adam
+from adamcore.conformance.anatomy.words.findings import first_finding
 from adamcore.conformance.anatomy.words.steps import absence, clock, epsilon, step
 from adamcore.conformance.types import FloatArray
 
@@ -36,6 +37,30 @@ def test_a_step_that_goes_with_another_power_of_lr() -> None:
     area, rule, text = step(difference(ByRootOfLr, "step"))
     assert (area, rule) == ("schedule", "LR.1")
     assert text == "a step goes with lr to the power 0.5 where 1 is claimed"
+
+
+class NothingHandedOn(Parts):
+    """The rate and the decay that are given go nowhere."""
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper | {"lr": 0.001, "weight_decay": 0.0})
+
+    def set_lr(self, lr: float) -> None:
+        pass
+
+
+class RateKept(NothingHandedOn):
+    """The rate alone goes nowhere."""
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        self.h["weight_decay"] = hyper["weight_decay"]
+
+
+def test_a_rate_that_counts_nowhere_alone_or_with_the_decay() -> None:
+    alone, both = (first_finding(whole_anatomy(cls)) for cls in (RateKept, NothingHandedOn))
+    assert_found(alone, "schedule", "LR.1", "steps are the same with any lr")
+    assert_found(both, "hyperparameters", "LR.1", "lr and weight_decay count nowhere")
 
 
 def test_a_clock_that_ends() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from measured_adams import Parts, assert_found, whole_anatomy
 
@@ -44,9 +45,36 @@ class EverySecondStays(Parts):
             super().one(i, g)
 
 
+class NormOverflows(Parts):
+    """Gradients are cut to a norm of 1 that is formed in float16, and is infinite from 2^16 on."""
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        given = [g.ravel() for g in grads if g is not None]
+        with np.errstate(over="ignore"):
+            norm = float(np.float16(np.linalg.norm(np.concatenate(given)))) if given else 0.0
+        share = 1.0 / max(norm, 1.0)
+        return super().step([None if g is None else share * g for g in grads])
+
+
+class EverySecondSums(Parts):
+    """Steps 1, 3, ... have a gradient of 0, and those between them the sum of both."""
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        self.held = [np.zeros_like(p) for p in params]
+
+    def one(self, i: int, g: FloatArray) -> None:
+        first = self.t[i] % 2 == 1
+        total = g if first else self.held[i] + g
+        self.held[i] = g.copy()
+        super().one(i, 0 * g if first else total)
+
+
 @pytest.mark.parametrize(
     ("cls", "area", "rule", "observed"),
     [
+        (NormOverflows, "clipping", "NUM.5", "in a step with a gradient of 2^40 no gradient moves p; small"),
+        (EverySecondSums, "moments", "MOM.1", "gradients of steps 1, 3, 5, 7, 9, 11 first count in steps 2,"),
         (WarmsUpFromZero, "schedule", "LR.1", "the first step moves nothing, and those after it are as"),
         (RisesFromZero, "schedule", "LR.1", "the first step moves nothing, and those after it, whose size"),
         (RisesAndStops, "schedule", "LR.1", "steps 7, 8, 9, 10, 11, 12 move nothing, and where no clock"),
