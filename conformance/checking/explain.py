@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from adamcore import AXES, Adam
 from adamcore.conformance.claims import claim_from
+from adamcore.conformance.probes.factors import Factor
 from adamcore.conformance.report.report import Entry
 from adamcore.conformance.settings import NARROW
 from adamcore.conformance.types import Finding, Probe, Result, Run
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
 
 SEVERAL = ("STATE.4/uninterrupted", "STEP.1/unscaled", "MOM.1/common", "EPS.1/small", "LR.1/all-bits")
 """Probes of several elements: ordinary ones, and those of an ordinary eps and of an lr with all its bits."""
+
+
+def of_one_array(probe: Probe) -> Probe:
+    """Return a probe with its first array alone."""
+    steps = tuple(replace(step, grads=step.grads[:1]) for step in probe.steps)
+    return replace(probe, params=probe.params[:1], steps=steps)
+
+
+WITH_OTHERS = Factor("several arrays", "layout", "STEP.1", of_one_array)
 
 
 def explain(
@@ -121,6 +131,7 @@ def beyond_one_element(
     from adamcore.conformance.verdict.diagnose import diagnose
     from adamcore.conformance.verdict.identify import NUMERIC, numbers_of
     from adamcore.conformance.verdict.judge import judge
+    from adamcore.conformance.verdict.meetings import Meeting
 
     if identification.fault or any(not identification.axes[axis] for axis in NUMERIC):
         return None
@@ -132,9 +143,11 @@ def beyond_one_element(
         if name in SEVERAL and name in probes
     }
     results = [judge(claim, probes[name], dtype, run, flushes=flushes) for (name, dtype), run in few.items()]
-    if all(r.status != "failed" for r in results):
+    failed = [r for r in results if r.status == "failed"]
+    if not failed:
         return None
     ordinary = {name: probes[name] for name, _ in few}
+    together = all(WITH_OTHERS.is_in(ordinary[r.probe]) for r in failed)
     if replace(claimed, coefficients="working") != claim:
         measured = None
     found = diagnose(
@@ -146,6 +159,7 @@ def beyond_one_element(
         identification=identification,
         measured=measured,
         is_measured=measured is not None,
+        meeting=Meeting((WITH_OTHERS,), failed[0], ordinary[failed[0].probe]) if together else None,
     )
     return next((f.observed for f in found if f.level == "error"), None)
 

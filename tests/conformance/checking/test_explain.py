@@ -102,6 +102,20 @@ def test_like_adam_in_one_element_is_said_so_with_what_it_does_otherwise() -> No
     assert "in one element, but " in fault_of(None)
 
 
+class ByPlace(Good):
+    """The step of an array goes with its place, which no fault that is known here does."""
+
+    def step(self, grads: list[Any]) -> Any:
+        before = [p.copy() for p in self.p]
+        after = super().step(grads)
+        self.p = [p + (p - old) * np.sin(i) for i, (p, old) in enumerate(zip(after, before, strict=True))]
+        return [p.copy() for p in self.p]
+
+
+def test_what_goes_wrong_with_several_arrays_alone_is_said_so() -> None:
+    assert "but goes wrong only with several arrays; " in fault_of(None, cls=ByPlace)
+
+
 def test_what_it_does_otherwise_is_what_was_measured_beside_that_adam() -> None:
     measured = Finding("clipping", "NUM.5", "", "beside others, steps have the share 0.5")
     assert fault_of(measured).endswith(f"but {measured.observed}")
