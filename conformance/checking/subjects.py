@@ -227,7 +227,7 @@ class Subject:
         except Exception as error:
             self.on_end("broken", own_fault(error))
             entry.findings = by_rule([r for r in entry.results if r.status == "failed"], probes)
-        entry.findings = [self.with_command(found, entry.claimed) for found in entry.findings]
+        entry.findings = [self.with_command(found, entry) for found in entry.findings]
 
     def effective_probe(self, probe: Probe) -> Probe:
         """Return the probe as the candidate sees it: without hyperparameters that it lacks."""
@@ -244,14 +244,17 @@ class Subject:
             return "broken", f"no probe could be judged: {why}"
         return "conforms", ""
 
-    def with_command(self, found: Finding, claimed: str) -> Finding:
+    def with_command(self, found: Finding, entry: Entry) -> Finding:
         """Return the finding, and what is folded under it, with the command that shows it again."""
-        folded = [self.with_command(each, claimed) for each in found.folded]
+        folded = [self.with_command(each, entry) for each in found.folded]
         repro = found.repro
         if repro is None and found.evidence is not None:
-            repro = self.repro_command(found.evidence.probe, claimed)
-        elif repro is None and found.level == "error" and any(p.rule == found.rule for p in self.probes):
-            repro = self.repro_command(found.rule, claimed)  # it raised, or returned other shapes
+            repro = self.repro_command(found.evidence.probe, entry.claimed)
+        elif repro is None and found.level == "error":  # it raised, or returned other shapes
+            of_rule = [p.name for p in self.probes if p.rule == found.rule]
+            failed = {r.probe for r in entry.results if r.status == "failed"}
+            shows = next((name for name in of_rule if name in failed), found.rule)
+            repro = self.repro_command(shows, entry.claimed) if of_rule else None
         return dataclasses.replace(found, repro=repro, folded=folded)
 
     def repro_command(self, probe: str, claimed: str) -> str:

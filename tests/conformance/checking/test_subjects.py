@@ -166,13 +166,13 @@ def test_a_constant_is_held_to_its_default(tmp_path: Path) -> None:
     assert one(target).verdict == "conforms"
 
 
-def test_what_raises_is_seen_again_by_the_probes_of_its_rule(tmp_path: Path) -> None:
+def test_what_raises_is_seen_again_by_a_probe_in_which_it_does(tmp_path: Path) -> None:
     target = write(tmp_path)
     path = tmp_path / "mine.py"
     path.write_text(path.read_text().replace("continue", "raise TypeError"))
     [found] = one(target, probes=["STEP.1/fingerprint", "F1/*"]).findings
     assert (found.rule, found.evidence) == ("F1", None)
-    assert found.repro == f"adamcore check {target} --probe F1"
+    assert found.repro == f"adamcore check {target} --probe F1/absent-first"
 
 
 def test_a_fault_of_the_judge_costs_no_other_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
