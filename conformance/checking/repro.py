@@ -59,7 +59,9 @@ def shrink(probe: Probe, evidence: Evidence) -> list[Probe]:
         params=(element(probe.params[i]),),
         steps=tuple(step.each_gradient(element) for step in one.steps),
     )
-    return [single, one, whole]
+    kept = replace(single, steps=tuple(replace(step, lr=None) for step in single.steps))
+    smaller = [kept] if any(step.lr is not None for step in single.steps) else []
+    return [*smaller, single, one, whole]
 
 
 def one_parameter(step: Step, i: int) -> Step:

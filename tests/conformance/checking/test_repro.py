@@ -103,6 +103,14 @@ def test_a_probe_with_a_loss_scale_is_not_cut_down() -> None:
     assert shrink(PROBES["SCALE.2/skipped"], evidence) == []
 
 
+def test_a_rate_that_changes_is_left_out_first() -> None:
+    evidence = Evidence("", 6, "0[0]", "0x0p+0", "0x1p+0", 1.0, 1.0)
+    kept, single, *_ = shrink(PROBES["LR.1/odd-values"], evidence)
+    assert [step.lr for step in kept.steps] == [None] * 6
+    assert [step.lr for step in single.steps] != [None] * 6
+    assert [p.shape for p in kept.params] == [(1,)]
+
+
 def test_a_long_array_is_written_as_what_it_repeats() -> None:
     values = np.resize(np.arange(37.0), (50, 40))
     text = literal(values)
