@@ -48,11 +48,18 @@ def first_moment(d: Difference) -> Words:
         got, want = d.values("fading")
         if near(got[1:], want[1:]):
             return "nesterov", "NES.1", d.beside("fading", "the last gradient but one keeps another share: ")
+    if found is None and counts_newest_alone(d):
+        return "moments", "MOM.1", "the newest gradient alone counts in a step, and no older one"
     if found is None:
         return "moments", "MOM.1", d.beside("fading", "an older gradient keeps, by its age, ")
     if is_claim_with(d, b1=found) or is_claim_with(d, b1=found, b2=Facts(d.anatomy.readings).b2):
         return "hyperparameters", "MOM.1", f"b1 is {number(found)} where {number(b1)} was given"
     return "moments", "MOM.1", f"weights of m go down by {number(found)} a step where b1 is {number(b1)}"
+
+
+def counts_newest_alone(d: Difference) -> bool:
+    """True if no impulse far below eps moves p in a step after its own."""
+    return not np.any(np.tril(d.anatomy.readings.linear.value[:, :T], -1))
 
 
 def count_less_beside_large(d: Difference) -> bool:

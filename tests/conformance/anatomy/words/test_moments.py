@@ -14,6 +14,7 @@ from adamcore.conformance.anatomy.words.moments import (
     keeps_corrected,
     sums,
 )
+from adamcore.conformance.types import FloatArray
 
 
 def test_another_beta_alone_is_told_from_another_rule() -> None:
@@ -46,3 +47,15 @@ def test_a_clock_that_the_first_correction_no_longer_tells() -> None:
     assert counted is not None
     np.testing.assert_allclose(counted, 18 * np.arange(12) + 1, rtol=1e-3)
     assert counted_steps(difference(wrong.StopsAfterTen, "correction")) is None
+
+
+class Descent(Parts):
+    """A step is the gradient times the rate."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        self.p[i] = self.p[i] - self.lr * g
+
+
+def test_a_step_without_any_moment_is_told_without_a_number() -> None:
+    text = first_moment(difference(Descent, "first moment"))[2]
+    assert text == "the newest gradient alone counts in a step, and no older one"
