@@ -44,8 +44,20 @@ def find_meeting(subject: ThirdParty, run: Running) -> Meeting | None:
         probe, cut = cut_down(probe, result, judged)
     factors = factors_of(probe)
     without = judged([each.without(probe) for each in factors])
-    needed = [each for each, other in zip(factors, without, strict=True) if other.status == "passed"]
+    needed = [each for each, other in zip(factors, without, strict=True) if not fails_alike(other, result)]
     return Meeting(needed, result, probe, cut) if needed else None
+
+
+def is_of_clocks(result: Result) -> bool:
+    """True if numbers are right, as far as they were looked at, and clocks are not."""
+    from adamcore.conformance.verdict.judge import CLOCKS
+
+    return result.reason.startswith(CLOCKS)
+
+
+def fails_alike(other: Result, result: Result) -> bool:
+    """True unless a variant passes, or has right numbers where the probe has not."""
+    return other.status != "passed" and (is_of_clocks(result) or not is_of_clocks(other))
 
 
 def results_of(subject: ThirdParty, run: Running, probes: Sequence[Probe], dtype: str) -> list[Result]:
@@ -74,8 +86,9 @@ def plainest_failure(subject: ThirdParty) -> tuple[Result, Probe] | None:
     """Return the failure of the probe with the fewest factors, and that probe; None if there is none.
 
     What a candidate does around the arithmetic, such as writing to its inputs, is no matter of what meets.
-    Designed probes come before those drawn at random, and arrays that cannot be written to before those that
-    are broadcast, which cannot either; what fails for two dtypes is known to.
+    Designed probes come before those drawn at random, and wrong numbers before clocks alone.  Arrays that
+    cannot be written to come before those that are broadcast, which cannot either; what fails for two dtypes
+    is known to.
     """
     from adamcore.conformance.verdict.diagnose import is_handling
 
@@ -96,8 +109,9 @@ def plainest_failure(subject: ThirdParty) -> tuple[Result, Probe] | None:
     if any(is_handling(r) for r, _ in failed):
         return None
 
-    def order(pair: tuple[Result, Probe]) -> tuple[bool, int, bool, int]:
-        probe = pair[1]
-        return probe.drawn, len(factors_of(probe)), probe.layout == "broadcast", len(probe.steps)
+    def order(pair: tuple[Result, Probe]) -> tuple[bool, bool, int, bool, int]:
+        result, probe = pair
+        broadcast = probe.layout == "broadcast"
+        return probe.drawn, is_of_clocks(result), len(factors_of(probe)), broadcast, len(probe.steps)
 
     return min(small, key=order, default=None)

@@ -101,6 +101,14 @@ PROBES = [
         START,
         groups=({"lr": 0.5}, {"lr": 0.125}, {"lr": 0.375}),
     ),
+    Probe(
+        "LR.4/groups-zero",
+        "an lr of 0 in one group, and a b1 of 0 in another: 0 is a value, and not a missing one",
+        (numbers(110, 3), numbers(111, 2), numbers(112, 2)),
+        moving(118, 3, (3,), (2,), (2,)),
+        START,
+        groups=({"lr": 0.375}, {"lr": 0.0}, {"lr": 0.125, "b1": 0.0}),
+    ),
     replace(
         GROUPED_LR,
         name="LR.4/groups-absent",

@@ -35,6 +35,22 @@ class ScalarsForgotten(Good):
         self.m = [m if m.shape else np.zeros_like(m) for m in self.m]
 
 
+class ScheduledIsNotSaved(Good):
+    """A state that is saved once lr was changed is that of before the first step."""
+
+    changed = False
+
+    def set_lr(self, lr: float) -> None:
+        self.changed = True
+        super().set_lr(lr)
+
+    def get_state(self) -> dict[str, Any]:
+        state = super().get_state()
+        if not self.changed:
+            return state
+        return {"t": [0 for _ in self.t], "m": [0 * m for m in self.m], "v": [0 * v for v in self.v]}
+
+
 class EpsInSingle(Good):
     """eps is kept in float32."""
 

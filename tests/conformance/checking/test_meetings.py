@@ -14,6 +14,7 @@ ADAMS = ROOT / "tests" / "support" / "meeting_adams.py"
     ("name", "area", "observed"),
     [
         ("LateRate", "missing", "meet: gradients that are absent, a learning rate that changes"),
+        ("ScheduledIsNotSaved", "state", "meet: a state that is saved and restored, a learning rate that"),
         ("ScalarsForgotten", "state", "meet: a state that is saved and restored, arrays without dimensions"),
     ],
 )
