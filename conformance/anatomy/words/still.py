@@ -6,6 +6,7 @@ import numpy as np
 
 from adamcore.conformance.anatomy.differences import Difference, Words
 from adamcore.conformance.anatomy.experiments import CHANGED, CONSTANT, LARGE, NEIGHBOURS, POWERS, T
+from adamcore.conformance.anatomy.facts import near
 from adamcore.conformance.anatomy.parts import VISIBLE
 from adamcore.conformance.anatomy.readings import Readings
 from adamcore.conformance.anatomy.texts import listed
@@ -68,6 +69,9 @@ def unmoved(d: Difference) -> Words | None:
                 text = "the first step moves nothing, and those after it, whose size no clock changes, are"
                 return "schedule", "LR.1", f"{text} {listed(factors)} times the last one"
             return "clock", "CLK.2", "the first step moves nothing, those after it do"
+        if are_put_off(d, still):
+            text = f"steps {listed(still)} move nothing; what they should move by comes with those after them"
+            return "moments", "STEP.1", text
         if factors_without_averages(d, 3) is not None:
             text = "where no clock changes their size, those that do move go on changing"
             return "schedule", "LR.1", f"steps {listed(still)} move nothing, and {text}"
@@ -83,6 +87,19 @@ def later(d: Difference) -> Words | None:
         return None
     given, counted = np.array(held) + 1, np.argmax(moved[:, held], axis=0) + 1
     return "moments", "MOM.1", f"gradients of steps {listed(given)} first count in steps {listed(counted)}"
+
+
+def are_put_off(d: Difference, still: FloatArray) -> bool:
+    """True if p is where it should be after each step but these."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None:
+        return False
+    others = np.setdiff1d(np.arange(T), still - 1)
+    sums = [
+        [np.cumsum(each.moves(name).value, axis=0)[others] for each in (r, claimed)]
+        for name in ("linear", "normal")
+    ]
+    return all(near(got, want) for got, want in sums)
 
 
 def is_as_claimed_after_first(d: Difference) -> bool:

@@ -70,9 +70,26 @@ class EverySecondSums(Parts):
         super().one(i, 0 * g if first else total)
 
 
+class PutOff(Parts):
+    """Each step is made when it should be, and p is changed by two of them in every second one."""
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        self.shown = [p.copy() for p in params]
+        self.steps = 0
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        made = super().step(grads)
+        self.steps += 1
+        if self.steps % 2 == 0:
+            self.shown = made
+        return [p.copy() for p in self.shown]
+
+
 @pytest.mark.parametrize(
     ("cls", "area", "rule", "observed"),
     [
+        (PutOff, "moments", "STEP.1", "move nothing; what they should move by comes with those after them"),
         (NormOverflows, "clipping", "NUM.5", "in a step with a gradient of 2^40 no gradient moves p; small"),
         (EverySecondSums, "moments", "MOM.1", "gradients of steps 1, 3, 5, 7, 9, 11 first count in steps 2,"),
         (WarmsUpFromZero, "schedule", "LR.1", "the first step moves nothing, and those after it are as"),
