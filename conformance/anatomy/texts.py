@@ -35,8 +35,12 @@ def listed(values: FloatArray) -> str:
     '1, 0.5, 0.25, 0.125, ..., 0.015625'
     >>> listed(np.array([0.25, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0]))
     '0.25, 0.5, then 1'
+    >>> listed(np.array([np.nan, np.nan]))
+    'NaN'
     """
     texts = [number(x) for x in np.ravel(values)]
+    if set(texts) == {"nan"}:
+        return "NaN"
     begun = next((k for k, text in enumerate(texts) if set(texts[k:]) == {text}), 0)
     if 0 < begun <= len(texts) - 4 and begun < 6 < len(texts):
         return f"{', '.join(texts[:begun])}, then {texts[-1]}"

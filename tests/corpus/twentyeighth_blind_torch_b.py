@@ -81,7 +81,7 @@ class TwentyEighthBTorchNearestBrain(Base):
 
 
 @wrong(
-    "moments",
+    "moments layout",
     "MOM.1",
     like="huggingface/lerobot#2470: the shared encoder is in the actor's optimizer and in the critic's",
     claim="torch.Adam",

@@ -93,7 +93,7 @@ class TwentyNinthBAveragesStay(Frame):
 
 
 @wrong(
-    "hyperparameters",
+    "hyperparameters schedule",
     "LR.3",
     like="PINA-org/PINA#607: a callback switches to another optimizer, and runs are equal without it",
 )
