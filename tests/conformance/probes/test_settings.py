@@ -17,7 +17,7 @@ from adamcore.conformance.probes import PROBES
 from adamcore.conformance.probes.settings import PROBES as SETTINGS
 
 CHANGED = ["BC.4/betas-changed", "LR.3/eps-changed", "LR.3/decay-changed", "LR.5/decay-schedule"]
-GROUPED = [f"LR.4/groups-{what}" for what in ("lr", "betas", "eps", "decay", "schedule", "empty")]
+GROUPED = [f"LR.4/groups-{what}" for what in ("lr", "betas", "eps", "decay", "schedule", "empty", "zero")]
 GROUPED += ["STATE.4/resumed-groups"]
 ABSENT = "LR.4/groups-absent"
 FUNCTIONS = ("LR.1/function", "LR.5/function")
