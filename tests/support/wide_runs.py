@@ -138,8 +138,8 @@ class StepsOnceChanged(Parts):
             super().one(i, g)
 
 
-class ZeroDecayIsDefault(Parts):
-    """A weight decay of 0 in mid-run or in a group is that of the first group."""
+class ByGroups(Begun):
+    """AdamW whose parameters have settings of their own."""
 
     def init_groups(self, params: list[FloatArray], hypers: list[dict[str, float]]) -> None:
         self.init(params, dict(hypers[0]))
@@ -156,10 +156,28 @@ class ZeroDecayIsDefault(Parts):
     def set_lr(self, lr: float) -> None:
         self.set_hyper({"lr": lr})
 
+    def settings(self, i: int) -> dict[str, float]:
+        return self.own[i]
+
     def one(self, i: int, g: FloatArray) -> None:
-        self.h = {**self.own[i], "weight_decay": self.own[i]["weight_decay"] or self.default}
+        self.h = self.settings(i)
         self.lr = self.h["lr"]
         super().one(i, g)
+
+
+class ZeroDecayIsDefault(ByGroups):
+    """A weight decay of 0 in mid-run or in a group is that of the first group."""
+
+    def settings(self, i: int) -> dict[str, float]:
+        return {**self.own[i], "weight_decay": self.own[i]["weight_decay"] or self.default}
+
+
+class DecayOfFirstUnderOwnRate(ByGroups):
+    """A group with a rate of its own decays by the first group's weight decay."""
+
+    def settings(self, i: int) -> dict[str, float]:
+        first, own = self.own[0], self.own[i]
+        return own if own["lr"] == first["lr"] else {**own, "weight_decay": first["weight_decay"]}
 
 
 class CutByFormerRoot(Parts):

@@ -264,10 +264,24 @@ def zero_decay(d: Difference) -> Words | None:
     return "decay", "DEC.1", "a weight decay of 0 does not count, in mid-run or in a group of its own"
 
 
+def groups_before(d: Difference) -> Words | None:
+    """The words on groups that are not stepped as claimed before they are saved, or None."""
+    r, claimed, name = d.anatomy.readings, d.anatomy.claimed, "groups-resumed"
+    if claimed is None:
+        return None
+    probe = r.probes[name]
+    saved = next(t for t, step in enumerate(probe.steps) if step.resumed)
+    arrays = range(len(probe.params))
+    if all(r.moves(name, i)[:saved].all_equal(claimed.moves(name, i)[:saved]) for i in arrays):
+        return None
+    values = ", ".join(sorted({setting for group in probe.groups for setting in group}))
+    return "groups", "LR.4", f"two groups, each with its own {values}, are not stepped as claimed"
+
+
 FINER: dict[str, Callable[[Difference], Words | None]] = {
     "shared": shared, "even": even, "sizes": sizes, "unit": factor, "absent": absent, "betas changed": betas,
     "groups by lr": group_decay, "matrix": permuted, "twins": twins, "zeros": after_small, "order": order,
-    "decay to 0": zero_decay,
+    "decay to 0": zero_decay, "restored groups": groups_before,
     **dict.fromkeys(("square", "3-d", "4-d", "4-d decay"), beside_it),
     **{f"clock {t}": after_clock for t in CLOCKS},
 }  # fmt: skip

@@ -30,6 +30,9 @@ LONGEST = max(range(len(SHAPES)), key=lambda i: int(np.prod(SHAPES[i])))  #: the
 def even(d: Difference) -> Words | None:
     """The words on equal elements that go different ways by large gradients alone, or None."""
     r = d.anatomy.readings
+    if (factors := factors_of_places(d)) is not None:
+        text = f"gradients are multiplied by {listed(factors)}, one after the other"
+        return "layout", "STEP.1", f"{text}, whatever their size"
     if "sizes-small" not in r.probes or r.why_not("sizes-small") or r.why_not("sizes"):
         return None
     small = unevenness(r, ["sizes-small"])
@@ -37,6 +40,18 @@ def even(d: Difference) -> Words | None:
         return None
     text = "parts of an array are scaled down, each by its own gradients: equal ones that are tiny go one way"
     return "clipping", "NUM.5", text
+
+
+def factors_of_places(d: Difference) -> FloatArray | None:
+    """Return how many times gradients far below eps count, if that comes again along an array, or None."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or r.why_not("large"):
+        return None
+    times = (r.curve("large") / claimed.curve("large")).value
+    for n in range(2, 9):
+        if near(times[n:], times[:-n]) and not near(times, times[0]):
+            return times[:n]
+    return None
 
 
 def sizes(d: Difference) -> Words | None:

@@ -32,6 +32,9 @@ def epsilon(d: Difference) -> Words:
     if is_of_signs(d):
         return "moments", "MOM.1", "of each gradient the sign alone counts, in both moments"
     if reversed_curve(d.part):
+        if (least := least_kept(d)) is not None:
+            text = f"gradients of 2^{least} and less make one step, and larger ones about that of the claim"
+            return "storage", "MOM.4", f"{text}: moments have a least size"
         return "epsilon", "EPS.1", "a step does not shrink with its gradient, as if eps were not there"
     if d.differs("power") and abs(got["power"]) < NEAR:
         eps = d.anatomy.readings.hyper("eps", "response") * got["knee"]
@@ -45,6 +48,18 @@ def epsilon(d: Difference) -> Words:
         name = d.part.differs[0]
         return "epsilon", "EPS.1", d.beside(name, f"the curve of the first step has another {name}: ")
     return "epsilon", "EPS.1", f"eps counts {listed(steps.value)} times as claimed in steps 1, 2, ..."
+
+
+def least_kept(d: Difference) -> int | None:
+    """Return up to which power of two gradients make one short step where larger ones are roughly right."""
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None:
+        return None
+    got, want = (np.abs(each.curve("response").value[: len(POWERS)]) for each in (r, claimed))
+    same = int(np.argmax(~np.isclose(got, got[0], rtol=NEAR)))
+    right = np.abs(np.log2(got[same:] / want[same:])) < 0.5
+    is_short = 0.0 < got[0] < 0.5 * float(np.max(want))
+    return int(POWERS[same - 1]) if same > 3 and is_short and np.sum(right) > 4 else None
 
 
 def is_of_signs(d: Difference) -> bool:

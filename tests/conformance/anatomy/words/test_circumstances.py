@@ -61,6 +61,12 @@ CASES = [
     (wide.KeepsMomentum, "schedule", "LR.3", "a new b1 of 0"),
     (wide.StepsOnceChanged, "schedule", "LR.1", "nothing moves until the learning rate is changed"),
     (wide.ZeroDecayIsDefault, "decay", "DEC.1", "a weight decay of 0 does not count"),
+    (
+        wide.DecayOfFirstUnderOwnRate,
+        "groups",
+        "LR.4",
+        "two groups, each with its own b1, lr, weight_decay, are",
+    ),
     (wide.CutByFormerRoot, "clipping", "NUM.5", "beside larger gradients in its array a first step is "),
     (wide.CutToZero, "clipping", "NUM.5", "parameters are cut to 0"),
     (wide.ForgetsParameter, "moments", "STEP.1", "p does not go on from where it was"),

@@ -57,9 +57,17 @@ class OneGradientForAll(Parts):
         super().one(i, np.full_like(g, np.sum(g)))
 
 
+class WeighedByPlace(Parts):
+    """Every second gradient counts twice."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g * np.resize([1.0, 2.0], g.size).reshape(g.shape))
+
+
 @pytest.mark.parametrize(
     ("cls", "area", "rule", "observed"),
     [
+        (WeighedByPlace, "layout", "STEP.1", "gradients are multiplied by 1, 2, one after the other"),
         (MatricesTwice, "moments", "MOM.1", "an array of two dimensions is stepped twice in each step"),
         (MatricesInSingle, "coefficients", "NUM.4", "steps of an array of two dimensions are off by up to "),
         (CutByFirstQuarter, "clipping", "NUM.5", "gradients are cut by some of them alone"),

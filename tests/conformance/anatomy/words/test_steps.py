@@ -33,6 +33,29 @@ def test_epsilon() -> None:
     assert epsilon(difference(Fixed, "epsilon"))[2] == "eps counts 0.25, whatever it is"
 
 
+class KeptAbove(Parts):
+    """Both moments have few bits, and no size below 2**-12."""
+
+    def first(self, m: FloatArray, g: FloatArray) -> FloatArray:
+        return kept(super().first(m, g))
+
+    def second(self, v: FloatArray, g: FloatArray, m: FloatArray) -> FloatArray:
+        return kept(super().second(v, g, m))
+
+
+def kept(x: FloatArray) -> FloatArray:
+    """Return values rounded to a quarter of a power of two; what is not 0 is 2**-12 at the least."""
+    scale = 2.0 ** (np.floor(np.log2(np.maximum(np.abs(x), 1e-300))) - 2)
+    rounded = np.sign(x) * np.maximum(np.abs(np.round(x / scale) * scale), 2.0**-12)
+    return np.where(x == 0, x, rounded)
+
+
+def test_moments_of_a_least_size() -> None:
+    found = epsilon(difference(KeptAbove, "epsilon"))
+    assert found[:2] == ("storage", "MOM.4")
+    assert "make one step, and larger ones about that of the claim" in found[2]
+
+
 def test_a_step_that_goes_with_another_power_of_lr() -> None:
     area, rule, text = step(difference(ByRootOfLr, "step"))
     assert (area, rule) == ("schedule", "LR.1")
