@@ -34,7 +34,7 @@ the right area. Which area is right was decided from the code of the Adam, never
 """
 
 HELD_OUT = """The faults that the suite knows were written beside this corpus, so the suite was taught what is
-scored here. Twenty-eight sets are exceptions. Each was written by somebody who had not seen how the suite
+scored here. Thirty-one sets are exceptions. Each was written by somebody who had not seen how the suite
 names a fault, from the specification and from bugs found in the wild. All were scored once before anything in
 the suite was changed because of them, `blind_*.py` in part.
 
@@ -217,6 +217,27 @@ the suite was changed because of them, `blind_*.py` in part.
   killed, one needs a matrix that decays to a quarter, which a probe has now; one has a rate in its state that
   the new run does not set again, and one raises in every probe, which is called broken. The three others
   have coefficients of float32 in one array, leave every second array alone, and raise in the second step.
+- `twentyeighth_blind_*.py`: 60 wrong Adams and 20 right ones after reports drawn at random from 135
+  new ones and those that were left, scored when the suite had been changed because of the twenty-seventh set.
+  All were labelled before any of them was scored, and the figures at first sight are with these labels. Of
+  the seven that were not named, two had a part named that another part disturbs (a norm that overflows, a NaN
+  of what has no gradient), one the eps of the NAdam that it is, one the rate alone of two settings that go
+  nowhere, and one the place of gradients that wait for the next step; these have words now. An array that two
+  optimizers step has got the area of the row that does the same. In the last one, rows of a matrix are
+  stepped twice, by half of their gradient each time.
+- `twentyninth_blind_*.py`: 60 wrong Adams and 20 right ones after the reports that were left, in an order
+  drawn at random, scored when the suite had been changed because of the twenty-eighth set. All were labelled
+  before any of them was scored, and the figures at first sight are with these labels. The one that was not
+  killed takes the rate of 0 of a group for none, which a probe has now. Of the three others one saves nothing
+  once its rate was changed, and one makes every second step with that before it; both have words now. The
+  third reads its settings once, and has got the area of the rows that do the same.
+- `thirtieth_blind_*.py`: 60 wrong Adams and 20 right ones after reports drawn at random from 156
+  new ones, scored when the suite had been changed because of the twenty-ninth set. All were labelled before
+  any of them was scored, and the figures at first sight are with these labels. The one that was not killed
+  has a rate in its state, as one of the twenty-seventh set. Of the four others three have words now: moments
+  with a least size, gradients weighed by their place, and groups that are wrong before they are saved. The
+  fourth raises for parameters of zeros alone. (The alarm averages from the farther end where b2 is 0, which
+  [tolerance.md](tolerance.md#the-family-it-covers) leaves out; it is a lerp now.)
 """
 FIRST = {
     "held_out": {"killed": "40 of 40 (100.0 %)", "named": "33 of 40 (82.5 %)", "alarms": "2"},
@@ -247,6 +268,9 @@ FIRST = {
     "twentyfifth_blind": {"killed": "59 of 60 (98.3 %)", "named": "51 of 60 (85.0 %)", "alarms": "0"},
     "twentysixth_blind": {"killed": "58 of 60 (96.7 %)", "named": "55 of 60 (91.7 %)", "alarms": "0"},
     "twentyseventh_blind": {"killed": "57 of 60 (95.0 %)", "named": "54 of 60 (90.0 %)", "alarms": "0"},
+    "twentyeighth_blind": {"killed": "60 of 60 (100.0 %)", "named": "53 of 60 (88.3 %)", "alarms": "0"},
+    "twentyninth_blind": {"killed": "59 of 60 (98.3 %)", "named": "56 of 60 (93.3 %)", "alarms": "0"},
+    "thirtieth_blind": {"killed": "59 of 60 (98.3 %)", "named": "55 of 60 (91.7 %)", "alarms": "1"},
 }
 """What that first score of each set said."""
 AGAIN = (
@@ -276,6 +300,9 @@ AGAIN = (
     "twentyfifth",
     "twentysixth",
     "twentyseventh",
+    "twentyeighth",
+    "twentyninth",
+    "thirtieth",
 )  #: the sets that were written after `blind_*.py`
 
 GENERATED = """A generator (`tests/corpus/orders.py`) takes the definition and writes its sums, products,

@@ -18,11 +18,14 @@ SURVIVORS = {
     "eighteenth_blind_torch.py:EighteenthTorchBufferOfOtherName": "it needs a state with other names",
     "twentysixth_blind_b.py:TwentySixthSecondRunInherits": "it needs one object that is begun twice",
     "twentyseventh_blind_a.py:TwentySeventhSavedRateWins": "it needs a rate that is not set again",
+    "thirtieth_blind_c.py:ThirtiethLoadTakesOldRate": "it needs a rate that is not set again",
     "twentyseventh_blind_torch.py:TwentySeventhTorchLeavesInGraph": "it raises in every probe: broken",
 }
 """Wrong Adams that are not killed, and what no run has."""
 
 MISNAMED = {
+    "thirtieth_blind_d.py:ThirtiethBMomentsWithoutEntries": "its step raises, whatever is asked",
+    "twentyeighth_blind_e.py:TwentyEighthBEntriesOneByOne": "rows that are wrong look like a layout",
     "twentyseventh_blind_d.py:TwentySeventhBAveragesNotCreated": "its second step raises, whatever is asked",
     "twentysixth_blind_torch_c.py:TwentySixthBTorchMomentsInBrain": "its averages are of few bits as well",
     "seventeenth_blind_b.py:SeventeenthExpertsFourfold": "every second array shows it",

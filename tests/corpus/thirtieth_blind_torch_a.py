@@ -161,7 +161,7 @@ class ThirtiethRightTorchClosures(L2):
             d = g.add(x, alpha=group["weight_decay"]) if group["weight_decay"] else g
             m, v = state["exp_avg"], state["exp_avg_sq"]
             m.add_(d - m, alpha=1 - b1)
-            v.add_((d * (1 - b2)) * d - v * (1 - b2))
+            v.lerp_(d * d, 1 - b2)
             scale = math.sqrt(1 - b2**t)
             x.addcdiv_(m, v.sqrt().add_(group["eps"] * scale), value=-group["lr"] * scale / (1 - b1**t))
 
