@@ -79,6 +79,11 @@ def kept(names: tuple[str, ...], steps: Steps, probe: Probe) -> Steps:
     )
 
 
+def all_kept(steps: Steps, probe: Probe) -> Steps:
+    """No hyperparameter is seen to change, lr neither."""
+    return tuple(replace(step, lr=None, changes=None) for step in steps)
+
+
 def late(names: tuple[str, ...], steps: Steps, probe: Probe) -> Steps:
     """Changes of these hyperparameters are seen one step late."""
     require_changes(names, steps)

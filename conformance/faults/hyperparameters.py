@@ -149,6 +149,8 @@ def changed() -> Iterator[Fault]:
         ):
             yield Fault(f"{what}-{how}", "schedule", "LR.3", f"a change of {what} {seen}",
                         **_inputs.on_steps(partial(change, names)))  # fmt: skip
+    yield Fault("all-kept", "schedule", "LR.3", "a change of lr or of another hyperparameter is ignored",
+                **_inputs.on_steps(_inputs.all_kept))  # fmt: skip
     yield Fault("corrections-by-product", "bias_correction", "BC.4",
                 "1-b**t is formed with the product of all betas so far, not with the step's own",
                 update=partial(corrected_with, by_product))  # fmt: skip

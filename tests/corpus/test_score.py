@@ -52,6 +52,12 @@ MISNAMED = {
 """Wrong Adams that are killed but whose first finding has another area, and why."""
 
 SEVERAL = {
+    "twentyeighth_blind_d.py:TwentyEighthBNadamForAdam": "eps stands elsewhere in that NAdam",
+    "twentyeighth_blind_d.py:TwentyEighthBDeprecatedKeyword": "with an lr of 0 it moves as well",
+    "twentyeighth_blind_jax.py:TwentyEighthJaxOwnDefaultRate": "with an lr of 0 it moves as well",
+    "twentyninth_blind_torch.py:TwentyNinthTorchDecayInGradient": "what it writes to decays the others",
+    "twentyninth_blind_torch_a.py:TwentyNinthTorchOwnList": "groups that are added are not read either",
+    "thirtieth_blind_d.py:ThirtiethBDecayOutsideMoments": "its decay is decoupled, and comes behind the step",
     "twelfth_blind_d.py:TwelfthRateBeforeUpdate": "who resumes a run sets its rate before an update as well",
     "nineteenth_blind_torch_a.py:NineteenthTorchStepsThenClips": "with a stride of 0 it raises as well",
     "nineteenth_blind_torch_b.py:NineteenthBTorchClipsAfterwards": "with a stride of 0 it raises as well",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from array_adam import CLAIM as ADAMW
+from array_adam import Good
 from corpus_runs import assert_follows, fault
 from measured_adams import CLAIM, LrVariable
 
@@ -56,3 +58,25 @@ def test_an_lr_of_float32_is_not_said_to_step_float64_in_float32() -> None:
     for name in NAMES:
         run = runs[name, "float64"]
         assert is_proved(CLAIM, PROBES[name], "float64", run, fault=fault("lr-kept-in-float32"))
+
+
+class FirstValuesAlone(Good):
+    """An optimizer that steps with a copy of its settings, which no change reaches."""
+
+    def set_lr(self, lr: float) -> None:
+        pass
+
+    def set_hyper(self, hyper: dict[str, float]) -> None:
+        pass
+
+
+def test_settings_that_no_change_reaches_are_one_finding() -> None:
+    names = ("STEP.1/fingerprint", "LR.1/odd-values", "LR.3/eps-changed", "LR.3/decay-changed", "LR.2/zero")
+    candidate = ArrayCandidate(FirstValuesAlone, {})
+    runs = {(name, "float64"): candidate.run(PROBES[name], "float64") for name in names}
+    results = [judge(ADAMW, PROBES[name], dtype, run) for (name, dtype), run in runs.items()]
+    [found] = [f for f in diagnose(ADAMW, runs, results) if f.level == "error"]
+    assert (found.area, found.observed) == (
+        "schedule",
+        "a change of lr or of another hyperparameter is ignored",
+    )
