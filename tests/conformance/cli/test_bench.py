@@ -50,7 +50,8 @@ def test_a_candidate_is_timed_and_judged(tmp_path: Path, capsys: pytest.CaptureF
     ("arguments", "message"),
     [
         (["numpy", "--dialect", "paper"], "--dialect, --device and --set are for a TARGET"),
-        (["optax:adam", "--plot", "run.svg"], "--plot and --situation are for our backends"),
+        (["optax:adam", "--plot", "run.svg"], "--plot, --situation and --small are for our backends"),
+        (["optax:adam", "--small"], "--work chooses the sizes"),
         (["cmd:./driver"], "adamcore bench times a class, a factory or a kernel"),
         (["nonsense"], "unknown target 'nonsense'"),
         (["kernel:math:hypot"], "hypot has no signature"),
