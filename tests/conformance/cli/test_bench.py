@@ -22,7 +22,7 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rows["adamcore"]["seconds"] > 0
     assert set(run["environment"]["packages"]) >= {"adamcore", "numpy"}
     assert "every second" in run["unserved"]["numpy"]
-    assert run["prices"].keys() == {"numpy"}  # of what was timed
+    assert run["unserved"].keys() == run["prices"].keys() == {"numpy"}  # of what was timed
     assert run["prices"]["numpy"].keys() == run["unserved"]["numpy"].keys()
     assert plot.read_text(encoding="utf-8").startswith("<svg")
     out = " ".join(capsys.readouterr().out.split())
