@@ -26,6 +26,7 @@ from adamcore.conformance.checking.explain import explain
 from adamcore.conformance.claims import Claim, axes_of, claim_from, claim_of_dialect
 from adamcore.conformance.dtypes import ulp_of
 from adamcore.conformance.report.report import Entry, Report, environment
+from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Evidence, Finding, FloatArray, Probe, Result, Run, Start, Step
 from adamcore.conformance.verdict.identify import FINGERPRINT
 from adamcore.conformance.verdict.judge import judge
@@ -162,7 +163,7 @@ def parts_of(group: ParamGroup, first: int, dialect: str | None = None) -> list[
             for s, now in enumerate(settings)
         )
         start = tuple(t.before[0].astype(t.wide) for t in tracks)
-        probe = Probe("STEP.1/recording", "a step of the recorded run", start, steps, hyper)
+        probe = Probe("STEP.1/recording", SAYS["STEP.1"], start, steps, hyper)
         run = Run([[t.after[s] for t in tracks] for s in range(len(settings))])
         parts.append(Part(names, dtype, probe, run, [t.absences for t in tracks]))
     return parts

@@ -15,6 +15,7 @@ from adamcore.conformance.audit import Recorder
 from adamcore.conformance.audit.judge import audit
 from adamcore.conformance.audit.recording import read_tensors
 from adamcore.conformance.cli import main
+from adamcore.conformance.rules import SAYS
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,7 @@ def test_one_wrong_value_is_found_and_named(path: Path) -> None:
     assert evidence is not None
     assert (evidence.step, evidence.element) == (7, "weight[2, 1]")
     assert "weight[2, 1] leaves the bound in step 7" in entry.findings[0].observed
+    assert entry.findings[0].expected == SAYS["STEP.1"]
 
 
 def test_a_frozen_parameter_that_moves(path: Path) -> None:
