@@ -1,4 +1,4 @@
-"""Record a run of PyTorch and a run of optax for the audit: python examples/record.py FOLDER."""
+"""Record a run of PyTorch and a run of optax for the audit: python examples/record.py [FOLDER]."""
 
 import sys
 from pathlib import Path
@@ -46,6 +46,6 @@ def record_jax(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1])
+    folder = Path(*sys.argv[1:])
     record_torch(folder / "torch.safetensors")
     record_jax(folder / "jax.safetensors")

@@ -9,9 +9,10 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_whole(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview]) -> None:
@@ -47,7 +48,7 @@ def write_whole(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview
     target = resolved(path)
     beside = target.parent / f".{secrets.token_hex(8)}.adamcore"
     try:
-        with open(beside, "xb", opener=private if old is not None else None) as file:
+        with new_file(beside, path, private if old is not None else None) as file:
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
@@ -167,6 +168,17 @@ def write_into(path: str | os.PathLike[str], found: os.stat_result, content: byt
 def resolved(path: str | os.PathLike[str]) -> Path:
     """Return the path of the file itself, with all symbolic links followed."""
     return Path(os.path.realpath(path))
+
+
+def new_file(
+    beside: Path, path: str | os.PathLike[str], opener: Callable[[str, int], int] | None
+) -> BinaryIO:
+    """Open a new file for what ``path`` will be, which an error names."""
+    try:
+        return open(beside, "xb", opener=opener)
+    except OSError as error:
+        error.filename = os.fspath(path)
+        raise
 
 
 def private(path: str, flags: int) -> int:

@@ -47,6 +47,10 @@ from adamcore.errors import CheckpointError, ConversionError
 
 BOTH = ("optax", "keras", "paddle", "mlx", "tinygrad")  #: layouts with the same names for Adam and for AdamW
 FORMATS = ("adamcore", "torch", *LAYOUTS)
+WRITTEN = {"adamcore": (".safetensors",), "torch": (".pt", ".pth")}
+"""The ends of names that say what kind of file :func:`write` makes of a format."""
+OTHERS = (".safetensors", ".npz")  #: the same for all other formats
+TELLING = (".safetensors", ".npz", ".pt", ".pth", ".msgpack")  #: ends of names that say a kind of file
 
 
 def read(
@@ -158,6 +162,19 @@ def unneeded(where: str, hyper: Mapping[str, Any] | None, t: object) -> None:
         )
 
 
+def check_name(path: str | os.PathLike[str], kind: str) -> None:
+    """Raise :class:`CheckpointError` if a file's name says another kind of file than is written.
+
+    A name that says none is taken.
+    """
+    end, ends = pathlib.PurePath(path).suffix.lower(), WRITTEN.get(kind, OTHERS)
+    if end in TELLING and end not in ends:
+        raise CheckpointError(
+            f"{path}: the format {kind} is not written as {end}: expected a name in {' or '.join(ends)}, or "
+            "another format"
+        )
+
+
 def write(state: NamedState, path: str | os.PathLike[str], kind: str, *, like: Any = None) -> None:
     """Write a state to a file, whole or not at all.
 
@@ -170,9 +187,10 @@ def write(state: NamedState, path: str | os.PathLike[str], kind: str, *, like: A
         like: for "torch", the optimizer's own ``state_dict()``.
 
     Raises:
-        CheckpointError: the file cannot be written.
+        CheckpointError: the file cannot be written, or its name says another kind of file.
         ConversionError: the format has no place for a part of the state.
     """
+    check_name(path, kind)
     buffer = io.BytesIO()
     if kind == "adamcore":
         parts = encode_state(state)
@@ -183,7 +201,7 @@ def write(state: NamedState, path: str | os.PathLike[str], kind: str, *, like: A
         numbered = own_names(form["param_groups"]) is None
         torch.save(to_torch(state, form, by_position=numbered), buffer)
         parts = [buffer.getvalue()]
-    elif str(path).endswith(".npz"):
+    elif str(path).lower().endswith(".npz"):
         flat = to_flat(state, kind)
         for name, x in flat.items():
             if x.dtype.kind == "V":  # NumPy would store nameless bytes

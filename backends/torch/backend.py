@@ -64,7 +64,19 @@ class Functions:
     def asarray(value: Any, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         if isinstance(value, torch.Tensor):
             return value.to(device=device, dtype=dtype)
-        return torch.full((), value, dtype=dtype, device=device)
+        return scalar(value, dtype, device)
+
+
+def scalar(value: Any, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Return a number as a 0-d tensor.
+
+    Under torch.compile a float may be an input of the program.  Compilers that trace it through autograd
+    (AOT), inductor's among them, keep an input of a product, and make a constant of the argument of ``full``,
+    so that each value needs a program of its own.
+    """
+    if torch.compiler.is_compiling() and isinstance(value, float) and dtype.is_floating_point:
+        return torch.ones((), dtype=dtype, device=device) * value
+    return torch.full((), value, dtype=dtype, device=device)
 
 
 class CoefficientFunctions(Functions):
@@ -142,7 +154,7 @@ class TorchBackend(BaseBackend):
         return None if any(x.ndim for x in xs) else [x.item() for x in xs]
 
     def full(self, value: float, dtype: Any, like: Array) -> Array:
-        return torch.full((), value, dtype=dtype, device=like.device)
+        return scalar(value, dtype, like.device)
 
     def full_each(self, values: Sequence[float], dtype: Any, like: Array) -> list[Array]:
         parts = torch.tensor(values, dtype=dtype, device=like.device).split(PART)

@@ -26,6 +26,7 @@ from adamcore.conformance.checking.explain import explain
 from adamcore.conformance.claims import Claim, axes_of, claim_from, claim_of_dialect
 from adamcore.conformance.dtypes import ulp_of
 from adamcore.conformance.report.report import Entry, Report, environment
+from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Evidence, Finding, FloatArray, Probe, Result, Run, Start, Step
 from adamcore.conformance.verdict.identify import FINGERPRINT
 from adamcore.conformance.verdict.judge import judge
@@ -46,7 +47,7 @@ class Part:
     dtype: str
     probe: Probe
     run: Run
-    absences: int = 0  #: values of parameters that were not in the optimizer, where nothing is judged
+    absences: list[int]  #: for each, in how many steps it was not in the optimizer, where nothing is judged
 
 
 def audit(path: str | Path, dialect: str | None = None) -> Report:
@@ -119,7 +120,8 @@ def group_entry(target: str, group: ParamGroup, dialect: str | None = None) -> E
         entry.results.append(result)
         total += sum(p.size for p in part.probe.params)
         judged += sum(len(c) for c in chosen)
-        decided += sum(len(c) for c in chosen) * len(probe.steps) - result.undecided - part.absences
+        there = [len(probe.steps) - missed for missed in part.absences]
+        decided += sum(len(c) * n for c, n in zip(chosen, there, strict=True)) - result.undecided
         telling = fingerprint(part)
         if telling is not None and FINGERPRINT not in probes:
             probes[FINGERPRINT], runs[FINGERPRINT, part.dtype] = telling
@@ -127,7 +129,7 @@ def group_entry(target: str, group: ParamGroup, dialect: str | None = None) -> E
     entry.findings = [name_places(f, places, first) for f in entry.findings]
     if first:
         entry.results = [later(result, first) for result in entry.results]
-    entry.reason = coverage_text(group, first, judged, total, entry.results)
+    entry.reason = coverage_text(group, first, judged, total, decided, entry.results)
     if any(r.status == "failed" for r in entry.results):
         entry.verdict = "deviates"
     elif decided <= 0:
@@ -161,9 +163,9 @@ def parts_of(group: ParamGroup, first: int, dialect: str | None = None) -> list[
             for s, now in enumerate(settings)
         )
         start = tuple(t.before[0].astype(t.wide) for t in tracks)
-        probe = Probe("STEP.1/recording", "a step of the recorded run", start, steps, hyper)
+        probe = Probe("STEP.1/recording", SAYS["STEP.1"], start, steps, hyper)
         run = Run([[t.after[s] for t in tracks] for s in range(len(settings))])
-        parts.append(Part(names, dtype, probe, run, sum(t.absences * t.before[0].size for t in tracks)))
+        parts.append(Part(names, dtype, probe, run, [t.absences for t in tracks]))
     return parts
 
 
@@ -339,7 +341,9 @@ def replace_evidence(finding: Finding, evidence: Evidence | None, first: int = 0
     return dataclasses.replace(finding, evidence=evidence, observed=observed)
 
 
-def coverage_text(group: ParamGroup, first: int, judged: int, total: int, results: list[Result]) -> str:
+def coverage_text(
+    group: ParamGroup, first: int, judged: int, total: int, decided: int, results: list[Result]
+) -> str:
     """Return how much of the group was judged, in words."""
     there = len(group.settings) - first
     steps = min(STEPS, there)
@@ -347,7 +351,8 @@ def coverage_text(group: ParamGroup, first: int, judged: int, total: int, result
     text += f" from step {first + 1} on" if first else ""
     text += f", {total} elements" if judged == total else f", {judged} of {total} elements"
     undecided = sum(r.undecided for r in results)
-    text += f"; the bound is too wide to decide {undecided} values" if undecided else ""
+    values = f"{undecided} of {undecided + decided} values"
+    text += f"; the bound is too wide to decide {values}" if undecided else ""
     text += f"; not judged further: {group.end}" if group.end else ""
     note = group.settings[first].note
     return text + (f"; {note}" if note else "")

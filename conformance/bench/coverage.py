@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -36,11 +36,11 @@ ROUNDS = 9  #: of which the price is the median
 WARM = 3  #: steps before the first round
 
 
-def unsupported_examples() -> dict[str, dict[str, str]]:
-    """Return the unsupported examples of each framework, with the reason."""
+def unsupported_examples(frameworks: Collection[str] = FRAMEWORKS) -> dict[str, dict[str, str]]:
+    """Return the unsupported examples of each of these frameworks, with the reason."""
     found: dict[str, dict[str, str]] = {}
     for framework in FRAMEWORKS:
-        if framework in NARROW or not is_available(framework):
+        if framework not in frameworks or framework in NARROW or not is_available(framework):
             continue
         reasons = {name: unsupported_reason(framework, make) for name, make in EXAMPLES.items()}
         reasons[MASKED] = unsupported_reason(framework, EXAMPLES["float32"], mask=True)

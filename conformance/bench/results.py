@@ -65,9 +65,8 @@ def document(
     made = {"schema": SCHEMA, "environment": before, "rows": [asdict(row) for row in rows]}
     if candidate is not None:
         return made | {"unserved": {}, "candidate": candidate}
-    unserved, timed = unsupported_examples(), {row.framework for row in rows}
-    wanted = {framework: found for framework, found in unserved.items() if framework in timed}
-    return made | {"unserved": unserved, "prices": prices(wanted)}
+    unserved = unsupported_examples({row.framework for row in rows})
+    return made | {"unserved": unserved, "prices": prices(unserved)}
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from adamcore.backends.kernels import llvm
 from adamcore.conformance.bench import steps_cuda
-from adamcore.conformance.bench.contenders import Contender
+from adamcore.conformance.bench.contenders import EVICT, Contender
 from adamcore.conformance.bench.measure import Row, run_workload
 from adamcore.conformance.bench.situations import SITUATIONS
 from adamcore.conformance.bench.step import Step
@@ -63,8 +63,7 @@ def run_target(
         budget: seconds for one workload.
         progress: called with a line of text before each part.
     """
-    on_cuda = is_on_cuda(candidate)
-    framework = "torch:cuda" if on_cuda else "torch" if isinstance(candidate, TorchCandidate) else "numpy"
+    on_cuda, framework = is_on_cuda(candidate), framework_of(candidate)
     contender = Contender(framework, target, partial(step_of, candidate), ours=False)
     rows: list[Row] = []
     for name in names:
@@ -77,6 +76,26 @@ def run_target(
 def is_on_cuda(candidate: Candidate) -> bool:
     """True if a candidate's step has to be waited for in PyTorch's way; JAX's own step waits."""
     return candidate.info.device.startswith("cuda") and not isinstance(candidate, OptaxCandidate)
+
+
+def framework_of(candidate: Candidate) -> str:
+    """Return the framework whose arrays a candidate steps; NumPy for one that is not timed by itself."""
+    name = "numpy"
+    if is_on_cuda(candidate):
+        return "torch:cuda"
+    if isinstance(candidate, TorchCandidate):
+        name = "torch"
+    elif isinstance(candidate, OptaxCandidate):
+        name = "jax"
+    elif isinstance(candidate, KerasCandidate):
+        import keras
+
+        name = keras.backend.backend()
+    elif isinstance(candidate, KernelCandidate):
+        convention = candidate.in_dtype("float32")
+        if isinstance(convention, Convention):
+            name = convention.library.xp.__name__.partition(".")[0]
+    return name if name in EVICT else "numpy"
 
 
 def plain_copy(shapes: Shapes) -> Step:

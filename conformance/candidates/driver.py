@@ -118,14 +118,13 @@ class Driver:
         while b"\n" not in parts[-1]:
             if size > LONGEST:
                 raise ProtocolError(f"answered {what} with a line of more than {LONGEST} bytes")
-            self.wait(self.output, selectors.EVENT_READ, deadline, f"gave no answer to {what}")
+            self.wait(self.output, selectors.EVENT_READ, deadline, f"gave no answer to {what}", cut(parts))
             try:
                 chunk = os.read(self.output, 65536)
             except BlockingIOError:
                 continue
             if not chunk:
-                cut = f", in the middle of a line: {excerpt(b''.join(parts))}" if size else ""
-                raise ProtocolError(f"{self.end()} at {what}{cut}")
+                raise ProtocolError(f"{self.end()} at {what}{cut(parts)}")
             parts.append(chunk)
             size += len(chunk)
         line, _, self.rest = b"".join(parts).partition(b"\n")
@@ -150,12 +149,12 @@ class Driver:
             )
         return answer
 
-    def wait(self, fd: int, event: int, deadline: float, otherwise: str) -> None:
+    def wait(self, fd: int, event: int, deadline: float, otherwise: str, more: str = "") -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(fd, event)
             if not selector.select(max(0.0, deadline - time.monotonic())):
                 self.kill()
-                raise ProtocolError(f"{otherwise} within {self.seconds:g} s: killed")
+                raise ProtocolError(f"{otherwise} within {self.seconds:g} s: killed{more}")
 
     def end(self) -> str:
         """Return how the process ended, in words, after the end of its output."""
@@ -167,6 +166,12 @@ class Driver:
 
 def exit_text(status: int) -> str:
     return f"exited with status {status}" if status >= 0 else f"was killed by signal {-status}"
+
+
+def cut(parts: Sequence[bytes]) -> str:
+    """Return what is said of a line that has no end, or nothing if none has begun."""
+    line = b"".join(parts)
+    return f", in the middle of a line: {excerpt(line)}" if line else ""
 
 
 def excerpt(line: bytes) -> str:

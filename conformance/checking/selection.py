@@ -39,7 +39,8 @@ def select_probes(patterns: Iterable[str], *, quick: bool = False, histories: in
     for pattern in patterns:
         if not any(matches(probe, pattern) for probe in known):
             near = difflib.get_close_matches(pattern, PROBES, n=3, cutoff=0.4)
-            raise UsageError(f"no probe {pattern!r}" + (f"; nearest: {', '.join(near)}" if near else ""))
+            advice = f"nearest: {', '.join(near)}" if near else "`adamcore probes` lists all"
+            raise UsageError(f"no probe {pattern!r}; {advice}")
     fitting = [p for p in known if not patterns or any(matches(p, pattern) for pattern in patterns)]
     chosen = [p for p in fitting if is_quick(p)] if quick else fitting
     if not chosen:

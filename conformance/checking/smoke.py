@@ -48,6 +48,9 @@ PARTS = (
     replace(resumed(FIVE), name="smoke/resumed"),
 )
 
+TESTS = ("init, step", "five steps", "repeated", "new lr", "absent", "resumed", "stop")
+"""What the checklist calls each part, and what comes after the last one."""
+
 
 @dataclass(frozen=True)
 class ChecklistItem:
@@ -133,8 +136,7 @@ def checklist(target: str, candidate: SmokeRun, settings: Mapping[str, str]) -> 
         if candidate.problem is None:
             yield ChecklistItem(candidate.dtype, "stop", "ok", "ended")
     if candidate.problem is not None:
-        where = "stop" if len(candidate.runs) == len(PARTS) else f"part {PARTS[len(candidate.runs)].name}"
-        yield ChecklistItem(candidate.dtype, where, "failed", candidate.reason)
+        yield ChecklistItem(candidate.dtype, TESTS[len(candidate.runs)], "failed", candidate.reason)
 
 
 Outcome = tuple[Status, str]

@@ -37,6 +37,8 @@ examples:
   adamcore bench kernel:my_kernels.py:adamw --device cuda
   adamcore bench torch.optim:AdamW --set fused=True
   adamcore bench --json run.json --plot run.svg
+
+exit status: 0 timed, right or wrong, 2 wrong usage, or a target that is not available or cannot be timed
 """
 
 
@@ -86,8 +88,11 @@ def run(options: argparse.Namespace) -> int:
     of_ours = options.target is None or options.target in FRAMEWORKS
     if of_ours and (options.dialect or options.device or options.set):
         return usage_error("--dialect, --device and --set are for a TARGET that is not one of our backends")
-    if (options.plot or options.situation) and not of_ours:
-        return usage_error("--plot and --situation are for our backends; --json has the figures of a TARGET")
+    if (options.plot or options.situation or options.small) and not of_ours:
+        return usage_error(
+            "--plot, --situation and --small are for our backends; of a TARGET --json has the figures, and "
+            "--work chooses the sizes"
+        )
     for path in (options.json, options.plot):
         try:
             if path:

@@ -54,6 +54,9 @@ examples:
   adamcore check torchao.optim:_AdamW --set bf16_stochastic_round=True --dtype bfloat16 --storage stochastic
   adamcore check keras.optimizers:Adam --set global_clipnorm=1.0 --clip global_norm=1.0
   adamcore check my/adam.py:MyAdam --dtype float32 --probe 'EPS.*' --probe DEC.1/coupling
+
+exit status: 0 all conform, 1 one deviates, 2 wrong usage or a target that is not available,
+3 a candidate broke, or adamcore itself failed
 """
 
 
@@ -92,8 +95,14 @@ def add_details(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-v", "--verbose", action="store_true", help=about)
 
 
-def add_candidates(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say what to run, and how."""
+def add_candidates(parser: argparse.ArgumentParser, *, identifying: bool = False) -> None:
+    """Add the arguments that say what to run, and how.
+
+    Args:
+        parser: the parser of the command.
+        identifying: True for ``adamcore identify``, which looks at float32 and float64 alone and expects
+            nothing.  What it refuses for that reason is not in its help.
+    """
     from adamcore.conformance.settings import (
         DTYPES,
         FORMATS,
@@ -107,10 +116,12 @@ def add_candidates(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="what to check (above)")
     parser.add_argument("--dialect", metavar="NAME", help="the claim of every target")
+    checking_alone = argparse.SUPPRESS if identifying else None
     parser.add_argument(
         "--dtype",
         action="append",
         choices=(*DTYPES, *NARROW),
+        metavar="{" + ",".join(DTYPES) + "}" if identifying else None,
         help="only this dtype (default: float32 and float64)",
     )
     parser.add_argument(
@@ -118,7 +129,7 @@ def add_candidates(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         choices=("all", *POLICIES),
-        help="how the claim keeps parameters of 16 bits (default: plain)",
+        help=checking_alone or "how the claim keeps parameters of 16 bits (default: plain)",
     )
     parser.add_argument(
         "--moments",
@@ -146,7 +157,9 @@ def add_candidates(parser: argparse.ArgumentParser) -> None:
         names = [f"--{form}", "--md"] if form == "markdown" else [f"--{form}"]
         parser.add_argument(*names, metavar="FILE", help=f"write {about}")
     parser.add_argument(
-        "--expected", metavar="FILE", help="known failures, each with a reason and a last day (TOML)"
+        "--expected",
+        metavar="FILE",
+        help=checking_alone or "known failures, each with a reason and a last day (TOML)",
     )
     parser.add_argument(
         "--timeout",

@@ -18,10 +18,12 @@ examples:
   adamcore convert model.keras run.pt --from keras --names paths.txt --to torch --map names.json
   adamcore convert tf1.npz run.safetensors --from tf1 --to adamcore --set b2=0.99
 
-formats: adamcore, torch, optax, keras, tf1, bert, paddle, mlx, tinygrad. Files: .safetensors, .npz,
+formats: adamcore, torch, optax, keras, tf1, bert, paddle, mlx, tinygrad. SRC: .safetensors, .npz,
 PyTorch's (read with weights_only), Keras' .keras and .h5, flax' .msgpack, orbax' folders, TensorFlow's
-checkpoints. --names: one name a line. --map: JSON, new name -> old name, or -> {"from": old name,
-"axes": [1, 0]} to transpose; reshape, squeeze, stack, concat, unstack and split are in docs/moving.md.
+checkpoints. DST: adamcore is written as .safetensors, torch as PyTorch's file, and the others as .npz if
+its name ends so, else as .safetensors. --names: one name a line. --map: JSON, new name -> old name, or
+-> {"from": old name, "axes": [1, 0]} to transpose; reshape, squeeze, stack, concat, unstack and split are
+in docs/moving.md.
 SRC may be a folder: a distributed checkpoint of PyTorch's, DeepSpeed's, orbax', TensorFlow's, a trainer's.
 --like: names decide, then shapes; what neither tells apart needs --by-position.
 
@@ -39,7 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FORMAT",
         help="the format of SRC (default: found from the file)",
     )
-    parser.add_argument("--to", dest="kind", metavar="FORMAT", default="adamcore", help="the format of DST")
+    parser.add_argument(
+        "--to",
+        dest="kind",
+        metavar="FORMAT",
+        default="adamcore",
+        help="the format of DST (default: %(default)s)",
+    )
     parser.add_argument("--dialect", metavar="NAME", help="the Adam that made it, if the file does not say")
     parser.add_argument("--as", dest="target", metavar="NAME", help="the dialect that continues with it")
     parser.add_argument(
@@ -134,10 +142,11 @@ def said(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 def check_formats(options: argparse.Namespace) -> None:
     """Raise UsageError if a format, a dialect or the clock is none, or the destination a model of Keras'."""
-    from adamcore.backends.states.foreign import FORMATS
+    from adamcore.backends.states.foreign import FORMATS, check_name
     from adamcore.coefficients import MAX_CLOCK
     from adamcore.conformance.errors import UsageError
     from adamcore.dialects import dialect
+    from adamcore.errors import CheckpointError
 
     for option, kind in (("--to", options.kind), ("--from", options.source_kind)):
         if kind is not None and kind not in FORMATS:
@@ -147,6 +156,10 @@ def check_formats(options: argparse.Namespace) -> None:
             f"{options.destination}: a file of that kind holds a model of Keras', and a state alone makes "
             "none; expected .npz or .safetensors (to_keras sets the state of a model that is loaded)"
         )
+    try:
+        check_name(options.destination, options.kind)
+    except CheckpointError as error:
+        raise UsageError(str(error)) from error
     if options.dialect:
         dialect(options.dialect)
     if options.t is not None and not 0 <= options.t <= MAX_CLOCK:

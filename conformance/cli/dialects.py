@@ -11,6 +11,8 @@ EXAMPLES = """\
 examples:
   adamcore dialects
   adamcore dialects torch.AdamW
+
+exit status: 0 printed, 2 no such dialect
 """
 
 

@@ -27,6 +27,9 @@ examples:
   adamcore identify my/adam.py:MyAdam
   adamcore identify torch.optim:RMSprop optax:lion
   adamcore identify optax:adam --set eps_root=0.1
+
+exit status: 0 each has an answer, 2 wrong usage or a target that is not available, 3 a candidate broke,
+or adamcore itself failed
 """
 
 
@@ -34,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command to its parser."""
     from adamcore.conformance.settings import HISTORIES
 
-    check.add_candidates(parser)
+    check.add_candidates(parser, identifying=True)
     parser.set_defaults(histories=HISTORIES)
 
 

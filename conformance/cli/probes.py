@@ -12,6 +12,8 @@ examples:
   adamcore probes
   adamcore probes STEP.1/fingerprint
   adamcore probes F1
+
+exit status: 0 printed, 2 no such probe
 """
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from adamcore.conformance.report.matrix import by_target, distinct_results, rule_of
 from adamcore.conformance.report.report import Entry, Report, Verdict
 from adamcore.conformance.report.text import format_ratio, join_few, join_names
-from adamcore.conformance.rules import said
+from adamcore.conformance.rules import SAYS, said
 from adamcore.conformance.types import Finding, Result
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def summary_of(entries: list[Entry], claims: int = 1) -> Summary:
     if first.measured and not compared:
         instead += f" (measured: {first.measured})"
     return Summary(
-        entries, answer, "", instead, first.rule, said(first.expected), compared, first.repro or "", sure,
+        entries, answer, "", instead, first.rule, asked_text(entry, first), compared, first.repro or "", sure,
         others[1:], tuple(notes),
     )  # fmt: skip
 
@@ -170,9 +170,20 @@ def claim_text(name: str) -> str:
     return "the paper's Adam" if name == "paper" else name
 
 
+def knows_probe_alone(entry: Entry, finding: Finding) -> bool:
+    """True if a finding knows no more than a failed probe, whose purpose is what it expected."""
+    return finding.evidence is not None and any(r.reason == finding.observed for r in entry.results)
+
+
+def asked_text(entry: Entry, finding: Finding) -> str:
+    """Return what the rule of a finding asks, where the finding does not say it, in the words of the rule."""
+    words = said(finding.expected)
+    return SAYS.get(finding.rule, words) if knows_probe_alone(entry, finding) else words
+
+
 def observed_text(entry: Entry, finding: Finding) -> str:
     """Return what a finding saw.  One that knows no more than a failed probe names the probe."""
-    if finding.evidence and any(r.reason == finding.observed for r in entry.results):
+    if finding.evidence and knows_probe_alone(entry, finding):
         return f"{finding.observed} of {finding.evidence.probe} ({finding.expected})"
     return said(finding.observed)
 

@@ -114,14 +114,18 @@ class TestJax:
 
 
 class Counting:
-    """A backend of torch.compile that counts its compilations."""
+    """A backend of torch.compile that counts its compilations, and leaves them to another one, if given."""
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, backend: str | None = None) -> None:
+        self.count, self.backend = 0, backend
 
     def __call__(self, graph: Any, inputs: Any) -> Any:
         self.count += 1
-        return graph.forward
+        if self.backend is None:
+            return graph.forward
+        import torch
+
+        return torch._dynamo.lookup_backend(self.backend)(graph, inputs)
 
 
 @LRU
@@ -145,6 +149,29 @@ class TestTorch:
             eager, eager_state = step(eager, g, eager_state, lr, mask, flag)
             torch.testing.assert_close((params, state), (eager, eager_state), rtol=1e-6, atol=1e-8)
         assert counting.count == 1
+
+    @pytest.mark.parametrize("name", ["lr", "weight_decay"])
+    def test_a_float_is_an_input_of_the_program_that_autograd_traces(self, name: str) -> None:
+        """As that of a product, which needs one program for the first number and one for all others."""
+        torch = pytest.importorskip("torch")
+        torch._dynamo.reset()
+        opt, counting, product = Adam(decay="decoupled"), Counting("aot_eager"), Counting("aot_eager")
+
+        def step(params: Any, grads: Any, state: Any, x: float) -> Any:
+            number: Any = {name: x}
+            return opt.step(params, grads, state, **number)
+
+        compiled, multiply = (
+            torch.compile(f, backend=c) for f, c in ((step, counting), (torch.mul, product))
+        )
+        params = torch.ones(3)
+        state = opt.init(params)
+        for k in range(1, 6):
+            want, _ = step(params, torch.ones(3), state, 0.1 * k)
+            params, state = compiled(params, torch.ones(3), state, 0.1 * k)
+            torch.testing.assert_close(params, want)
+            multiply(params, 0.1 * k)
+        assert counting.count == product.count < 5
 
     @pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
     def test_backends(self, backend: str) -> None:

@@ -23,6 +23,12 @@ def test_the_parts_in_their_order(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["file", "other"]
 
 
+def test_a_folder_that_is_not_there_is_told_with_the_name_that_was_given(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        write_whole(tmp_path / "no" / "file", [b"x"])
+    assert caught.value.filename == str(tmp_path / "no" / "file")
+
+
 def test_an_error_midway_leaves_what_was_there(tmp_path: Path) -> None:
     def parts() -> Iterator[bytes]:
         yield b"new"

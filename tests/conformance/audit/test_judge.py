@@ -15,6 +15,7 @@ from adamcore.conformance.audit import Recorder
 from adamcore.conformance.audit.judge import audit
 from adamcore.conformance.audit.recording import read_tensors
 from adamcore.conformance.cli import main
+from adamcore.conformance.rules import SAYS
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,7 @@ def test_one_wrong_value_is_found_and_named(path: Path) -> None:
     assert evidence is not None
     assert (evidence.step, evidence.element) == (7, "weight[2, 1]")
     assert "weight[2, 1] leaves the bound in step 7" in entry.findings[0].observed
+    assert entry.findings[0].expected == SAYS["STEP.1"]
 
 
 def test_a_frozen_parameter_that_moves(path: Path) -> None:
@@ -136,6 +138,30 @@ def test_parameters_changed_between_steps_are_not_the_optimizers_fault(path: Pat
     assert "before/3/weight" in arrays
     assert "before/3/bias" not in arrays
     assert only(path).verdict == "conforms"
+
+
+def test_a_large_parameter_that_was_away_for_a_step_is_judged(path: Path) -> None:
+    small, large = (torch.nn.Parameter(torch.ones(size)) for size in (4, 5000))
+    optimizer = torch.optim.AdamW([small, large])
+    recorder = Recorder.torch(optimizer, {"small": small, "large": large})
+    for k in range(4):
+        optimizer.param_groups[0]["params"] = [small] if k == 2 else [small, large]
+        for p in (small, large):
+            p.grad = torch.full_like(p, 0.5)
+        optimizer.step()
+    recorder.save(path)
+    assert [entry.verdict for entry in audit(path).entries] == ["conforms", "conforms"]
+
+
+def test_values_that_are_undecided_are_told_with_all_of_them(path: Path) -> None:
+    p = torch.full((5,), 0.5, dtype=torch.bfloat16, requires_grad=True)
+    optimizer = torch.optim.AdamW([p], lr=1e-2)
+    recorder = Recorder.torch(optimizer)
+    for _ in range(4):
+        p.grad = torch.full_like(p, 0.5)
+        optimizer.step()
+    recorder.save(path)
+    assert "too wide to decide 20 of 20 values" in only(path).reason
 
 
 def test_nothing_to_decide_is_no_verdict(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from adamcore.backends.kernels import llvm
 from adamcore.conformance.bench import targets
-from adamcore.conformance.bench.targets import load_target, plain_copy, run_target, step_of
+from adamcore.conformance.bench.targets import framework_of, load_target, plain_copy, run_target, step_of
 from adamcore.conformance.bench.workloads import WORKLOADS
 from adamcore.conformance.candidates.array import ArrayCandidate
 from adamcore.conformance.errors import CandidateError, UsageError
@@ -38,6 +38,23 @@ def test_each_kind_of_candidate_makes_a_step(target: str, settings: dict[str, st
     step()
     assert step.bytes == 28 * 7
     assert step.compilations() >= 0
+
+
+@pytest.mark.parametrize(
+    ("target", "framework"),
+    [
+        (RIGHT + "in_place", "numpy"),
+        ("tests/corpus/adams.py:AdamW", "numpy"),
+        ("torch.optim:AdamW", "torch"),
+        ("kernel:torch:_fused_adam_", "torch"),
+        ("optax:adamw", "jax"),
+        ("keras.optimizers:AdamW", "keras"),
+    ],
+)
+def test_a_row_has_the_framework_of_its_candidate(target: str, framework: str) -> None:
+    module = pytest.importorskip({"jax": "optax"}.get(framework, framework))
+    expected = module.backend.backend() if framework == "keras" else framework
+    assert framework_of(load_target(target, {}, None)) == expected
 
 
 def test_a_kernel_steps_each_array_once() -> None:

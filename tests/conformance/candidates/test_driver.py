@@ -82,6 +82,12 @@ def test_silence_is_ended_in_time(tmp_path: Path, where: str) -> None:
     assert time.monotonic() - start < 20
 
 
+def test_line_without_an_end_is_shown(tmp_path: Path) -> None:
+    unended = "print('{\"seq\": 1', end='', flush=True); time.sleep(60)"
+    with pytest.raises(ProtocolError, match=r"within 3 s: killed, in the middle of a line: '{\"seq\": 1'"):
+        spoken(faulty(tmp_path, "start", unended), timeout=4)
+
+
 def test_driver_that_does_not_read_is_ended_in_time(tmp_path: Path) -> None:
     candidate = CommandCandidate(
         faulty(

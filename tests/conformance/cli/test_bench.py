@@ -22,7 +22,7 @@ def test_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rows["adamcore"]["seconds"] > 0
     assert set(run["environment"]["packages"]) >= {"adamcore", "numpy"}
     assert "every second" in run["unserved"]["numpy"]
-    assert run["prices"].keys() == {"numpy"}  # of what was timed
+    assert run["unserved"].keys() == run["prices"].keys() == {"numpy"}  # of what was timed
     assert run["prices"]["numpy"].keys() == run["unserved"]["numpy"].keys()
     assert plot.read_text(encoding="utf-8").startswith("<svg")
     out = " ".join(capsys.readouterr().out.split())
@@ -50,7 +50,8 @@ def test_a_candidate_is_timed_and_judged(tmp_path: Path, capsys: pytest.CaptureF
     ("arguments", "message"),
     [
         (["numpy", "--dialect", "paper"], "--dialect, --device and --set are for a TARGET"),
-        (["optax:adam", "--plot", "run.svg"], "--plot and --situation are for our backends"),
+        (["optax:adam", "--plot", "run.svg"], "--plot, --situation and --small are for our backends"),
+        (["optax:adam", "--small"], "--work chooses the sizes"),
         (["cmd:./driver"], "adamcore bench times a class, a factory or a kernel"),
         (["nonsense"], "unknown target 'nonsense'"),
         (["kernel:math:hypot"], "hypot has no signature"),

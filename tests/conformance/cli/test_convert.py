@@ -17,6 +17,26 @@ from adamcore.backends.states.foreign import FORMATS, write
 from adamcore.conformance.cli import main
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "ends"),
+    [
+        ("run.npz", "adamcore", ".safetensors"),
+        ("run.PT", "optax", ".safetensors or .npz"),
+        ("run.msgpack", "optax", ".safetensors or .npz"),
+        ("run.safetensors", "torch", ".pt or .pth"),
+    ],
+)
+def test_a_name_of_another_kind_of_file_is_refused(
+    name: str, kind: str, ends: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / name
+    assert main(["convert", "never-read.pt", str(target), "--to", kind]) == 2
+    assert f"the format {kind} is not written as {target.suffix.lower()}: expected a name in {ends}" in (
+        capsys.readouterr().err
+    )
+    assert not target.exists()
+
+
 def test_convert_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch = pytest.importorskip("torch")
     _, optimizer = torch_run(lambda m: torch.optim.AdamW(m.parameters()))
@@ -70,7 +90,7 @@ def test_wrong_usage(
     options: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is told before the source is looked for, which is not there."""
-    target = tmp_path / "out.npz"
+    target = tmp_path / "out.safetensors"
     assert main(["convert", str(tmp_path / "none"), str(target), *options]) == 2
     assert said in capsys.readouterr().err
     assert not target.exists()

@@ -67,6 +67,17 @@ def test_the_report_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "identify expects nothing" in capsys.readouterr().err
 
 
+def test_help_names_nothing_that_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["identify", "--help"])
+    said = capsys.readouterr().out
+    assert "--dtype {float32,float64}" in said
+    assert "--storage" not in said
+    assert "--expected" not in said
+    assert main(["identify", "numpy", "--dtype", "bfloat16"]) == 2
+    assert "shows in float32 and float64 alone" in capsys.readouterr().err
+
+
 def test_a_fingerprint_that_could_not_be_run_says_so() -> None:
     for status, reason in (("skipped", "takes no 1-d arrays"), ("failed", "raised in step 1: TypeError: no")):
         result = Result("STEP.1/fingerprint", "float32", status, reason=reason)  # type: ignore[arg-type]

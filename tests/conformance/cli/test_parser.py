@@ -17,6 +17,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
         text = capsys.readouterr().out
         assert stop.value.code == 0
         assert "examples:" in text
+        assert "exit status: 0 " in text
         assert max(map(len, text.splitlines())) <= 110
     with pytest.raises(SystemExit):
         parser.main(["--help"])
@@ -33,6 +34,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["check", "nunpy"], "nearest: numpy"),
+        (["probes", "nosuch"], "no probe 'nosuch'; `adamcore probes` lists all"),
         (["check", "--dialect", "torch.adamw"], "nearest: torch.AdamW"),
         (["check", "numpy", "--json", "no/such/folder/r.json"], "cannot write no/such/folder/r.json"),
         (["check", "numpy", "--json", "."], "cannot write ."),

@@ -16,6 +16,7 @@ from adamcore.conformance.report.junit import render_junit
 from adamcore.conformance.report.markdown import render_markdown
 from adamcore.conformance.report.report import Report
 from adamcore.conformance.report.summary import Summary, first_divergence, summaries, summary_of
+from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Finding
 
 NONE: dict[str, list[Any]] = {axis: [] for axis in AXES}
@@ -75,6 +76,7 @@ def test_a_finding_that_knows_its_probe_alone_names_it() -> None:
     findings = [Finding("epsilon", "EPS.1", "a small root", RESULTS[0].reason, evidence=EVIDENCE)]
     said = of("deviates", findings=findings)
     assert said.instead == "parameter 0[1] leaves the bound of EPS.1/x (a small root)"
+    assert said.asks == SAYS["EPS.1"]
 
 
 def test_how_sure_it_is() -> None:

@@ -193,14 +193,14 @@ def test_a_step_that_only_the_program_can_skip(settings: dict[str, Any]) -> None
 
 
 class Counter:
-    """A compiler that runs what it is given, and counts."""
+    """A compiler that runs what it is given, and counts; through autograd (AOT) as inductor, if asked to."""
 
-    def __init__(self) -> None:
-        self.graphs = 0
+    def __init__(self, *, ahead: bool = False) -> None:
+        self.graphs, self.ahead = 0, ahead
 
     def __call__(self, graph: Any, inputs: Any) -> Any:
         self.graphs += 1
-        return graph.forward
+        return torch._dynamo.lookup_backend("aot_eager")(graph, inputs) if self.ahead else graph.forward
 
 
 def compiled(optimizer: Any, counter: Counter | None = None) -> Callable[[], Any]:
@@ -582,6 +582,22 @@ def test_a_setting_changed_under_compilation(name: str, settings: dict[str, Any]
         assert torch.allclose(a, b, rtol=1e-6, atol=1e-7)
     if name in ("lr", "betas", "weight_decay", "eps"):
         assert counter.graphs == 2
+
+
+@pytest.mark.parametrize("name", some(["lr", "betas", "weight_decay", "eps"], 1))
+def test_a_number_is_an_input_of_the_program_that_autograd_traces(name: str) -> None:
+    """PyTorch makes a constant of a float that anything but simple arithmetic takes."""
+    params, counter, product = parameters((3,)), Counter(ahead=True), Counter(ahead=True)
+    optimizer = AdamW(params, lr=0.1)
+    step = compiled(optimizer, counter)
+    for k in range(5):
+        give(params, gradients(params, k))
+        step()
+        SETTINGS[name](optimizer.param_groups[0], k)
+    multiply = torch.compile(torch.mul, backend=product)
+    for k in range(5):
+        multiply(torch.ones(3), 0.1 * k)
+    assert counter.graphs == product.graphs < 5
 
 
 @pytest.mark.parametrize(
