@@ -90,6 +90,12 @@ PROBES = [
         manner="scheduled",
     ),
     GROUPED_LR,
+    replace(
+        GROUPED_LR,
+        name="LR.4/groups-zero",
+        about="a group whose lr is 0 beside others: it stands still, its decay too",
+        groups=(*GROUPED_LR.groups[:3], {"lr": 0.0}),
+    ),
     grouped("LR.4/groups-betas", "three groups with betas of their own", "b1", "b2"),
     grouped("LR.4/groups-eps", "three groups with an eps of their own", "eps"),
     grouped("LR.4/groups-decay", "three groups with a decay of their own", "weight_decay"),
