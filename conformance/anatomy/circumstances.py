@@ -172,6 +172,9 @@ AFTER: dict[str, Circumstance] = {
         (with_groups(f"groups-{name}", f"groups that differ in {name}", {name: a}, {name: b}),), moves)
        for name, a, b in (("lr", 0.125, 0.5), ("weight_decay", 0.5, 0.0), ("eps", 1.0, 0.125),
                           ("b1", 0.5, 0.75), ("b2", 0.5, 0.75))},
+    "still group": Circumstance(
+        "groups", "LR.4", "a parameter group whose lr is 0 does not stand still",
+        (with_groups("still-group", "a group whose lr is 0", {"lr": 0.125}, {"lr": 0.0}),), moves),
     "bare group": Circumstance(
         "groups", "LR.4", "a parameter group without settings of its own does not have the optimizer's",
         (with_groups("bare-group", "a group without settings behind one that has some",

@@ -26,6 +26,15 @@ def of_the_optimizer(names: tuple[str, ...], probe: Probe) -> Probe:
     return replace(probe, groups=tuple(without(names, group) for group in probe.groups))
 
 
+def zero_as_none(which: int | None, probe: Probe) -> Probe:
+    """Step a group whose lr is 0 with that of another group, or of the optimizer (None)."""
+    if not any(group.get("lr") == 0 for group in probe.groups):
+        raise ValueError("no group has an lr of 0")
+    taken = {} if which is None else {"lr": {**probe.hyper, **probe.groups[which]}["lr"]}
+    groups = (without(("lr",), group) | taken if group.get("lr") == 0 else group for group in probe.groups)
+    return replace(probe, groups=tuple(groups))
+
+
 def of_the_constructor(names: tuple[str, ...], probe: Probe) -> Probe:
     """Take these hyperparameters of the constructor, whatever groups and later steps say."""
     there = [*probe.groups, *(step.changes for step in probe.steps if step.changes)]
@@ -59,6 +68,10 @@ def before_the_closure(steps: _inputs.Steps, probe: Probe) -> _inputs.Steps:
 
 
 def faults() -> Iterator[Fault]:
+    for name, place, whose in (("own", None, "the optimizer's"), ("first", 0, "the first group's")):
+        yield Fault(f"zero-lr-of-{name}-group", "groups", "LR.4",
+                    f"a group whose lr is 0 is stepped with {whose} lr",
+                    probe=partial(zero_as_none, place))  # fmt: skip
     several = ("b1", "b2", "eps", "weight_decay", "momentum_decay", "eps_root")
     for names, what in (
         (("lr",), "lr"), (("b1", "b2"), "betas"), (("b1",), "b1"), (("b2",), "b2"), (("eps",), "eps"),

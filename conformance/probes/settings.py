@@ -90,6 +90,12 @@ PROBES = [
         manner="scheduled",
     ),
     GROUPED_LR,
+    replace(
+        GROUPED_LR,
+        name="LR.4/groups-zero",
+        about="a group whose lr is 0 beside others: it stands still, its decay too",
+        groups=(*GROUPED_LR.groups[:3], {"lr": 0.0}),
+    ),
     grouped("LR.4/groups-betas", "three groups with betas of their own", "b1", "b2"),
     grouped("LR.4/groups-eps", "three groups with an eps of their own", "eps"),
     grouped("LR.4/groups-decay", "three groups with a decay of their own", "weight_decay"),
@@ -100,14 +106,6 @@ PROBES = [
         moving(97, 3, (0,), (3,), (2,)),
         START,
         groups=({"lr": 0.5}, {"lr": 0.125}, {"lr": 0.375}),
-    ),
-    Probe(
-        "LR.4/groups-zero",
-        "an lr of 0 in one group, and a b1 of 0 in another: 0 is a value, and not a missing one",
-        (numbers(110, 3), numbers(111, 2), numbers(112, 2)),
-        moving(118, 3, (3,), (2,), (2,)),
-        START,
-        groups=({"lr": 0.375}, {"lr": 0.0}, {"lr": 0.125, "b1": 0.0}),
     ),
     replace(
         GROUPED_LR,

@@ -144,6 +144,11 @@ def test_what_the_file_cannot_tell(tmp_path: Path) -> None:
         assert read(where, names=paths, dialect="keras.AdamW", needs_dialect=True).dialect == "keras.AdamW"
         for make, said in (
             (lambda: K.SGD(0.1, momentum=0.9), "state of SGD, which is no Adam"),
+            *(  # its momentum is of weights
+                [(lambda: K.ScheduleFreeAdamW(0.1), "state of ScheduleFreeAdamW, which is no Adam")]
+                if hasattr(K, "ScheduleFreeAdamW")
+                else []
+            ),
             (lambda: Ours(0.1, dialect="torch.NAdam"), "from_keras"),
         ):
             net, paths = trained(make())

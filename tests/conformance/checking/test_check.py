@@ -43,6 +43,35 @@ def test_epsilon_inside_the_root_is_named(tmp_path: Path) -> None:
     assert entry.axes["epsilon"] == ["inside-corrected"]
 
 
+ZERO_RATE = """
+import torch
+
+
+class AdamW(torch.optim.AdamW):
+    def step(self):
+        lrs = [group["lr"] for group in self.param_groups]
+        for group in self.param_groups:
+            group["lr"] = group["lr"] or lrs[0]
+        super().step()
+        for group, lr in zip(self.param_groups, lrs):
+            group["lr"] = lr
+"""
+
+
+def test_a_group_that_moves_though_its_lr_is_0_is_named(tmp_path: Path) -> None:
+    """As in Prodigy, where a group that is frozen so is stepped with the others' rate."""
+    pytest.importorskip("torch")
+    path = tmp_path / "candidate.py"
+    path.write_text(ZERO_RATE)
+    probes = [*FEW, "LR.2/zero", "LR.4/groups-lr", "LR.4/groups-zero"]
+    report = check(f"{path}:AdamW", dialect="torch.AdamW", probes=probes, dtypes=["float32"])
+    [entry] = report.entries
+    first = entry.findings[0]
+    assert (entry.verdict, first.area, first.rule) == ("deviates", "groups", "LR.4")
+    assert first.observed == "a group whose lr is 0 is stepped with the first group's lr"
+    assert [r.probe for r in entry.results if r.status == "failed"] == ["LR.4/groups-zero"]
+
+
 def test_real_optimizers_conform_to_their_dialects() -> None:
     pytest.importorskip("torch")
     pytest.importorskip("optax")

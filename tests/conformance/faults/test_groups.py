@@ -33,6 +33,16 @@ def test_groups_get_the_settings_of_one_of_them() -> None:
     assert seen == {"first": [0.0625] * 4, "own": [0.125] * 4, "last": [0.5] * 4}
 
 
+def test_a_group_whose_lr_is_0_gets_the_lr_of_another_or_of_the_optimizer() -> None:
+    probe = PROBES["LR.4/groups-zero"]
+    seen = {}
+    for which in ("first", "own"):
+        change = fault(f"zero-lr-of-{which}-group").probe
+        assert change is not None
+        seen[which] = [{**probe.hyper, **group}["lr"] for group in change(probe).groups]
+    assert seen == {"first": [0.125, 0.125, 0.25, 0.125], "own": [0.125, 0.125, 0.25, 0.25]}
+
+
 def test_the_constructors_settings_hold_in_groups_and_in_later_steps() -> None:
     change = fault("eps-of-constructor").probe
     assert change is not None

@@ -17,7 +17,7 @@ from adamcore.conformance.probes import PROBES
 from adamcore.conformance.probes.settings import PROBES as SETTINGS
 
 CHANGED = ["BC.4/betas-changed", "LR.3/eps-changed", "LR.3/decay-changed", "LR.5/decay-schedule"]
-GROUPED = [f"LR.4/groups-{what}" for what in ("lr", "betas", "eps", "decay", "schedule", "empty", "zero")]
+GROUPED = [f"LR.4/groups-{what}" for what in ("lr", "zero", "betas", "eps", "decay", "schedule", "empty")]
 GROUPED += ["STATE.4/resumed-groups"]
 ABSENT = "LR.4/groups-absent"
 FUNCTIONS = ("LR.1/function", "LR.5/function")
@@ -40,6 +40,13 @@ class FirstGroup(Good):
 
     def init_groups(self, params: list[np.ndarray], hypers: list[dict[str, float]]) -> None:
         self.init(params, hypers[0])
+
+
+class StepsZero(Good):
+    """A parameter whose lr is 0 is stepped with the first one's."""
+
+    def init_groups(self, params: list[np.ndarray], hypers: list[dict[str, float]]) -> None:
+        super().init_groups(params, [{**hyper, "lr": hyper["lr"] or hypers[0]["lr"]} for hyper in hypers])
 
 
 class FirstScheduled(Good):
@@ -107,6 +114,10 @@ def test_one_that_reads_its_settings_once_fails(name: str) -> None:
 @pytest.mark.parametrize("name", GROUPED)
 def test_one_that_reads_the_first_group_alone_fails(name: str) -> None:
     assert judged(FirstGroup, name)[2].status == "failed"
+
+
+def test_one_that_steps_a_group_whose_lr_is_0_fails() -> None:
+    assert judged(StepsZero, "LR.4/groups-zero")[2].status == "failed"
 
 
 def test_a_new_lr_that_reaches_the_first_group_alone_fails() -> None:
