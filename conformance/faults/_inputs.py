@@ -81,6 +81,8 @@ def kept(names: tuple[str, ...], steps: Steps, probe: Probe) -> Steps:
 
 def all_kept(steps: Steps, probe: Probe) -> Steps:
     """No hyperparameter is seen to change, lr neither."""
+    if not any(step.changes or step.lr is not None for step in steps):
+        raise ValueError("no step changes a hyperparameter")
     return tuple(replace(step, lr=None, changes=None) for step in steps)
 
 
