@@ -85,10 +85,13 @@ class OfTheMean(Good):
         return [p.copy() for p in self.p]
 
 
-def fault_of(measured: Finding | None, claim: Adam = CLAIM, cls: type = OfTheMean, **of_one: float) -> str:
-    """Return what a class is said to do; ``of_one`` changes hyperparameters of the probe of one element."""
+def fault_of(
+    measured: Finding | None, claim: Adam = CLAIM, cls: type = OfTheMean, decay: float | None = None
+) -> str:
+    """Return what a class is said to do; ``decay`` is that of the probe of one element, if it is another."""
     probes = {name: PROBES[name] for name in (PROBE, *SEVERAL)}
-    probes[PROBE] = replace(probes[PROBE], hyper=probes[PROBE].hyper | of_one)
+    if decay is not None:
+        probes[PROBE] = replace(probes[PROBE], hyper={**probes[PROBE].hyper, "weight_decay": decay})
     candidate = ArrayCandidate(cls, {})
     runs = {(name, "float64"): candidate.run(probe, "float64") for name, probe in probes.items()}
     entry = Entry("m:A", "torch.AdamW", {}, kind="array candidate")
@@ -123,7 +126,7 @@ def test_what_it_does_otherwise_is_what_was_measured_beside_that_adam() -> None:
     assert not fault_of(measured, other).endswith(measured.observed)
 
 
-@pytest.mark.parametrize("of_one", [{}, {"weight_decay": 0.25}])
-def test_an_lr_of_float32_is_not_said_to_be_a_decay_of_float32(of_one: dict[str, float]) -> None:
+@pytest.mark.parametrize("decay", [None, 0.25])
+def test_an_lr_of_float32_is_not_said_to_be_a_decay_of_float32(decay: float | None) -> None:
     """With numbers of few bits both do the same, and one element with such a decay shows neither."""
-    assert "lr is kept in float32" in fault_of(None, cls=LrVariable, **of_one)
+    assert "lr is kept in float32" in fault_of(None, cls=LrVariable, decay=decay)
