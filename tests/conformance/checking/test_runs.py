@@ -1,10 +1,16 @@
-"""Which probes are run in a dtype, and what all runs of a candidate say."""
+"""Which probes are run in a dtype, how runs are judged, and what all runs of a candidate say."""
 
 from __future__ import annotations
 
-from adamcore.conformance.checking.runs import error_of_all, is_for, is_ordinary
+from typing import Any
+
+import numpy as np
+from array_adam import CLAIM, Good
+
+from adamcore.conformance.candidates.array import ArrayCandidate
+from adamcore.conformance.checking.runs import error_of_all, is_for, is_ordinary, judge_run
 from adamcore.conformance.probes import PROBES
-from adamcore.conformance.types import Run
+from adamcore.conformance.types import FloatArray, Run
 
 
 def test_which_probes_are_run() -> None:
@@ -36,3 +42,28 @@ def test_an_error_counts_only_if_an_ordinary_probe_raised_it_too() -> None:
     assert error_of_all(runs, [plain, absent]) == "ValueError: no"
     runs[plain.name, "float64"] = Run()
     assert error_of_all(runs, [plain, absent]) is None
+
+
+class Flushes(Good):
+    """Gradients, moments and parameters below the smallest normal number are 0."""
+
+    def step(self, grads: list[Any]) -> list[Any]:
+        super().step([None if g is None else flushed(g) for g in grads])
+        self.p, self.m, self.v = ([flushed(a) for a in kept] for kept in (self.p, self.m, self.v))
+        return [p.copy() for p in self.p]
+
+
+def flushed(a: FloatArray) -> FloatArray:
+    return np.where(np.abs(a) < np.finfo(a.dtype).tiny, 0 * a, a)
+
+
+def test_subnormal_numbers_that_are_taken_for_0_are_told_as_such() -> None:
+    probe = PROBES["NUM.2/subnormal"]
+    run = ArrayCandidate(Flushes, {}).run(probe, "float32")
+    unclaimed, claimed = (
+        judge_run(CLAIM, probe, "float32", run, flushes=flushes) for flushes in (False, True)
+    )
+    assert (unclaimed.status, claimed.status) == ("failed", "passed")
+    assert unclaimed.reason.startswith(
+        "its arithmetic takes subnormal numbers for 0, and it does not claim so"
+    )
