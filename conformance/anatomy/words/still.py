@@ -30,7 +30,7 @@ def still(d: Difference) -> Words:
         return "moments", "NUM.2", small
     if (words := unmoved_after_zeros(d)) is not None:
         return words
-    if (words := later(d)) is not None:
+    if (words := counted_later(d)) is not None:
         return words
     if are_small_beside_others(d):
         text = "beside much larger gradients in its array a small one does not move p; alone it does"
@@ -79,7 +79,7 @@ def unmoved(d: Difference) -> Words | None:
     return None
 
 
-def later(d: Difference) -> Words | None:
+def counted_later(d: Difference) -> Words | None:
     """Return the words on some steps whose gradients count from a later one on, or None."""
     moved = np.nan_to_num(d.anatomy.readings.moves("normal").value[:, :T]) != 0  # by step, and by gradient
     held = [s for s in range(T - 1) if not moved[s, s]]
