@@ -200,20 +200,16 @@ def is_same_epsilon(claim: Adam, other: Adam) -> bool:
     return claim.bias_correction in ("none", "first") and len(places) == 1
 
 
-BEFORE_DIVISION = ("maximize", "nesterov", "amsgrad")
-"""The axes that change what is divided, or by which second moment, whatever is added to its root."""
-
-
 def axis_findings(
     claim: Adam, other: Adam, failures: Sequence[Result], probes: Mapping[str, Probe]
 ) -> list[Finding]:
     """Return a finding for each axis on which the candidate's value differs from the claim's.
 
-    What comes before the division comes first.  A claim that asks for an error where a gradient is absent
-    asks for one where all are; this is one finding.
+    A look-ahead comes first: it changes what is divided.  A claim that asks for an error where a gradient is
+    absent asks for one where all are; this is one finding.
     """
     found: list[Finding] = []
-    for axis in sorted(AXES, key=lambda axis: axis not in BEFORE_DIVISION):
+    for axis in sorted(AXES, key=lambda axis: axis != "nesterov"):
         expected, observed = getattr(claim, axis), getattr(other, axis)
         if expected != observed and not (axis == "epsilon" and is_same_epsilon(claim, other)):
             telling = [r for r in failures if axis in probes[r.probe].tells] or failures

@@ -135,12 +135,12 @@ def divides_by_nothing(d: Difference) -> bool:
 
 
 def has_eps_as_claimed(d: Difference) -> bool:
-    """True if first steps by gradients below, near and above eps are as claimed."""
+    """True if first steps by gradients of any size are as claimed, and that without one is NaN."""
     r, claimed = d.anatomy.readings, d.anatomy.claimed
-    name = "response"
-    return claimed is not None and r.moves(name)[:, : len(POWERS)].all_equal(
-        claimed.moves(name)[:, : len(POWERS)]
-    )
+    if claimed is None or not np.isnan(r.moves("normal").value[0, ZERO]):
+        return False
+    first, asked = (each.moves("response")[:, : len(POWERS)] for each in (r, claimed))
+    return first.all_equal(asked)
 
 
 def is_cut(d: Difference) -> bool:

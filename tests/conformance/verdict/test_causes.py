@@ -60,7 +60,7 @@ def test_beside_a_v_that_the_claim_does_not_correct_eps_has_one_place() -> None:
     ]
 
 
-def test_what_comes_before_the_division_comes_first() -> None:
+def test_a_look_ahead_comes_first() -> None:
     other = replace(ADAMW, epsilon="outside-uncorrected", nesterov="dozat")
     _, results = runs_and_results(ADAMW)
     assert [f.area for f in axis_findings(ADAMW, other, results[:1], PROBES)] == ["nesterov", "epsilon"]
