@@ -172,9 +172,6 @@ AFTER: dict[str, Circumstance] = {
         (with_groups(f"groups-{name}", f"groups that differ in {name}", {name: a}, {name: b}),), moves)
        for name, a, b in (("lr", 0.125, 0.5), ("weight_decay", 0.5, 0.0), ("eps", 1.0, 0.125),
                           ("b1", 0.5, 0.75), ("b2", 0.5, 0.75))},
-    "still group": Circumstance(
-        "groups", "LR.4", "a parameter group whose lr is 0 does not stand still",
-        (with_groups("still-group", "a group whose lr is 0", {"lr": 0.125}, {"lr": 0.0}),), moves),
     "bare group": Circumstance(
         "groups", "LR.4", "a parameter group without settings of its own does not have the optimizer's",
         (with_groups("bare-group", "a group without settings behind one that has some",
@@ -220,6 +217,9 @@ AFTER: dict[str, Circumstance] = {
         "state", "STATE.4", "parameter groups that are saved and restored do not go on as they would have",
         (resumed(with_groups("groups-resumed", "groups that are saved and restored",
                              {"lr": 0.125, "b1": 0.5}, {"lr": 0.5, "weight_decay": 0.0})),), moves),
+    "still group": Circumstance(
+        "groups", "LR.4", "a parameter group whose lr is 0 does not stand still",
+        (with_groups("still-group", "a group whose lr is 0", {"lr": 0.125}, {"lr": 0.0}),), moves),
     "given": Circumstance(
         "state", "STATE.4", "from a state that is given, steps are not as claimed",
         (from_clock(5),), moves),

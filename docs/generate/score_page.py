@@ -215,16 +215,18 @@ the suite was changed because of them, `blind_*.py` in part.
   new ones, scored when the suite had been changed because of the twenty-sixth set. All were labelled before
   any of them was scored, and the figures at first sight are with these labels. Of the three that were not
   killed, one needs a matrix that decays to a quarter, which a probe has now; one has a rate in its state that
-  the new run does not set again, and one raises in every probe, which is called broken. The three others
-  have coefficients of float32 in one array, leave every second array alone, and raise in the second step.
+  the new run does not set again, and one raises in every probe, which is called broken. The four others
+  have coefficients of float32 in one array, leave every second array alone, leave arrays of zeros alone,
+  which has words now, and raise in the second step.
 - `twentyeighth_blind_*.py`: 60 wrong Adams and 20 right ones after reports drawn at random from 135
   new ones and those that were left, scored when the suite had been changed because of the twenty-seventh set.
   All were labelled before any of them was scored, and the figures at first sight are with these labels. Of
-  the seven that were not named, two had a part named that another part disturbs (a norm that overflows, a NaN
+  the ten that were not named, two had a part named that another part disturbs (a norm that overflows, a NaN
   of what has no gradient), one the eps of the NAdam that it is, one the rate alone of two settings that go
-  nowhere, and one the place of gradients that wait for the next step; these have words now. An array that two
-  optimizers step has got the area of the row that does the same. In the last one, rows of a matrix are
-  stepped twice, by half of their gradient each time.
+  nowhere, one the place of gradients that wait for the next step, and one a clock where half of the arrays
+  are stepped twice; these have words now. An array that two optimizers step has got the area of the row that
+  does the same. The three others step rows of a matrix twice, by half of their gradient each time, or raise
+  where there is a loss scale, or several arrays in float64.
 - `twentyninth_blind_*.py`: 60 wrong Adams and 20 right ones after the reports that were left, in an order
   drawn at random, scored when the suite had been changed because of the twenty-eighth set. All were labelled
   before any of them was scored, and the figures at first sight are with these labels. The one that was not
@@ -267,8 +269,8 @@ FIRST = {
     "twentyfourth_blind": {"killed": "60 of 60 (100.0 %)", "named": "56 of 60 (93.3 %)", "alarms": "0"},
     "twentyfifth_blind": {"killed": "59 of 60 (98.3 %)", "named": "51 of 60 (85.0 %)", "alarms": "0"},
     "twentysixth_blind": {"killed": "58 of 60 (96.7 %)", "named": "55 of 60 (91.7 %)", "alarms": "0"},
-    "twentyseventh_blind": {"killed": "57 of 60 (95.0 %)", "named": "54 of 60 (90.0 %)", "alarms": "0"},
-    "twentyeighth_blind": {"killed": "60 of 60 (100.0 %)", "named": "53 of 60 (88.3 %)", "alarms": "0"},
+    "twentyseventh_blind": {"killed": "57 of 60 (95.0 %)", "named": "53 of 60 (88.3 %)", "alarms": "0"},
+    "twentyeighth_blind": {"killed": "60 of 60 (100.0 %)", "named": "50 of 60 (83.3 %)", "alarms": "0"},
     "twentyninth_blind": {"killed": "59 of 60 (98.3 %)", "named": "56 of 60 (93.3 %)", "alarms": "0"},
     "thirtieth_blind": {"killed": "59 of 60 (98.3 %)", "named": "55 of 60 (91.7 %)", "alarms": "1"},
 }

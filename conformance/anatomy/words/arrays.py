@@ -89,8 +89,8 @@ def meaning_of_place(ratio: FloatArray) -> tuple[str, str]:
         return "maximize", "MAX.1"
     if near(ratio, corrections):
         return "moments", "MOM.1"
-    if np.all(ratio > 1.5) and near(ratio, np.round(ratio)):  # it is stepped so often
-        return "moments", "STEP.1"
+    if any(np.all(times > 1.5) and near(times, np.round(times)) for times in (ratio, 1.0 / ratio)):
+        return "moments", "STEP.1"  # one of the two is stepped so often
     if any(near(ratio, corrections**k) for k in range(2, 41)):
         return "bias_correction", "BC.1"
     return "clock", "CLK.1"

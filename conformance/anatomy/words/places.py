@@ -48,6 +48,8 @@ def factors_of_places(d: Difference) -> FloatArray | None:
     if claimed is None or r.why_not("large"):
         return None
     times = (r.curve("large") / claimed.curve("large")).value
+    if not np.max(times) > 1.0 - NEAR:  # they are cut
+        return None
     for n in range(2, 9):
         if near(times[n:], times[:-n]) and not near(times, times[0]):
             return times[:n]

@@ -43,9 +43,11 @@ def unmoved(d: Difference) -> Words | None:
     """Return the words on arrays or steps in which nothing moves, or on all of them."""
     r, (got, _) = d.anatomy.readings, d.values("stepped")
     if not any(np.any(r.moves(name).value) for name in ("linear", "normal")):
-        if np.nan_to_num(r.moves("started").value).any():
+        if all(np.nan_to_num(r.moves(name).value).any() for name in ("started", "decay")):
             text = "in a step with a gradient of 2^40 no gradient moves p; small ones alone do"
             return "clipping", "NUM.5", f"{text}, as if a norm that is infinite divided them"
+        if np.nan_to_num(r.moves("scale").value).any():
+            return "moments", "STEP.1", "an array of zeros does not move, and others do"
         of_lr = np.nan_to_num(r.moves("lr").value)
         if of_lr[CHANGED - 1 :].any() and not of_lr[: CHANGED - 1].any():
             return "schedule", "LR.1", UNTIL_CHANGED

@@ -156,6 +156,17 @@ class LastOfTwoAdams(Parts):
         return after
 
 
+class AllButLastTwice(Parts):
+    """All arrays but the last are held by two Adams."""
+
+    def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:
+        before, after = list(self.p), super().step(grads)
+        for i in range(len(self.p) - 1):
+            self.p[i] = 2 * self.p[i] - before[i]
+            after[i] = self.p[i].copy()
+        return after
+
+
 class OneScaleForAll(Parts):
     """Moments have 8 bits, with one scale for those of all arrays."""
 
@@ -213,6 +224,12 @@ class DropsEveryThird(Parts):
         (MasterStays, "storage", "STEP.1", "each step begins at the parameters of the start"),
         (NoFirstMomentOfZero, "storage", "MOM.1", "as by an m of 1e-19 that does not fade"),
         (CutByFormerNorm, "clipping", "NUM.5", "tiny gradients count less beside large ones of other arrays"),
+        (
+            AllButLastTwice,
+            "moments",
+            "STEP.1",
+            "the last of two equal arrays makes, times the step, 0.5 where",
+        ),
         (LastOfTwoAdams, "moments", "STEP.1", "the last of two equal arrays makes, times the step, 2 where"),
         (OneScaleForAll, "storage", "STORE.9", "the moments of a small one are 0 after its step"),
         (LastForgets, "moments", "MOM.1", "the last of two equal arrays makes, times the step, 0.77778"),

@@ -45,6 +45,15 @@ class EverySecondStays(Parts):
             super().one(i, g)
 
 
+class ZerosStay(Parts):
+    """A step is multiplied by 0 where the norm of its array is 0."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        before = self.p[i]
+        super().one(i, g)
+        self.p[i] = self.p[i] if before.any() else before
+
+
 class NormOverflows(Parts):
     """Gradients are cut to a norm of 1 that is formed in float16, and is infinite from 2^16 on."""
 
@@ -90,6 +99,7 @@ class PutOff(Parts):
     ("cls", "area", "rule", "observed"),
     [
         (PutOff, "moments", "STEP.1", "move nothing; what they should move by comes with those after them"),
+        (ZerosStay, "moments", "STEP.1", "an array of zeros does not move, and others do"),
         (NormOverflows, "clipping", "NUM.5", "in a step with a gradient of 2^40 no gradient moves p; small"),
         (EverySecondSums, "moments", "MOM.1", "gradients of steps 1, 3, 5, 7, 9, 11 first count in steps 2,"),
         (WarmsUpFromZero, "schedule", "LR.1", "the first step moves nothing, and those after it are as"),
