@@ -46,6 +46,9 @@ def decay(d: Difference) -> Words:
             return "moments", "NUM.2", f"a parameter of {number(lost)} becomes 0 without any gradient"
         if not p[1:].any() and not np.any(d.anatomy.readings.positions("normal")):
             return "clipping", "NUM.5", "parameters are cut to 0, whatever their gradients"
+        for made, what in ((np.sign(p[0]), "sign"), (np.abs(p[0]), "size")):
+            if np.array_equal(p[1], made):
+                return "moments", "STEP.1", f"p becomes its {what} in a step, though there is no gradient"
         others = np.any((np.abs(p[1]) > np.abs(p[0])) | (p[1] * p[0] < 0)) and np.isfinite(p[1]).all()
         grows = others and np.array_equal(p[1], p[-1])
         if grows:

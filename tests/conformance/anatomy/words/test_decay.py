@@ -84,3 +84,16 @@ class Mixed(Parts):
 def test_what_others_move_is_no_decay() -> None:
     observed = "elements without any gradient move, by one length whatever p is, where others have gradients"
     assert_found(first_finding(whole_anatomy(Mixed)), "layout", "STEP.1", observed)
+
+
+class SignOfParameter(Parts):
+    """A step goes out from the sign of a parameter."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        self.p[i] = np.sign(self.p[i])
+        super().one(i, g)
+
+
+def test_a_parameter_that_becomes_its_sign_is_not_written_over() -> None:
+    observed = "p becomes its sign in a step, though there is no gradient"
+    assert_found(first_finding(whole_anatomy(SignOfParameter)), "moments", "STEP.1", observed)
