@@ -118,7 +118,7 @@ class Driver:
         while b"\n" not in parts[-1]:
             if size > LONGEST:
                 raise ProtocolError(f"answered {what} with a line of more than {LONGEST} bytes")
-            self.wait(self.output, selectors.EVENT_READ, deadline, f"gave no answer to {what}", cut(parts))
+            self.wait(self.output, selectors.EVENT_READ, deadline, f"gave no answer to {what}", parts)
             try:
                 chunk = os.read(self.output, 65536)
             except BlockingIOError:
@@ -149,12 +149,13 @@ class Driver:
             )
         return answer
 
-    def wait(self, fd: int, event: int, deadline: float, otherwise: str, more: str = "") -> None:
+    def wait(self, fd: int, event: int, deadline: float, otherwise: str, begun: Sequence[bytes] = ()) -> None:
+        """Wait until a pipe is ready; raise :class:`ProtocolError` with what has come once the time is up."""
         with selectors.DefaultSelector() as selector:
             selector.register(fd, event)
             if not selector.select(max(0.0, deadline - time.monotonic())):
                 self.kill()
-                raise ProtocolError(f"{otherwise} within {self.seconds:g} s: killed{more}")
+                raise ProtocolError(f"{otherwise} within {self.seconds:g} s: killed{cut(begun)}")
 
     def end(self) -> str:
         """Return how the process ended, in words, after the end of its output."""

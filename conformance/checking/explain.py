@@ -21,13 +21,7 @@ SEVERAL = ("STATE.4/uninterrupted", "STEP.1/unscaled", "MOM.1/common", "EPS.1/sm
 """Probes of several elements: ordinary ones, and those of an ordinary eps and of an lr with all its bits."""
 
 
-def of_one_array(probe: Probe) -> Probe:
-    """Return a probe with its first array alone."""
-    steps = tuple(replace(step, grads=step.grads[:1]) for step in probe.steps)
-    return replace(probe, params=probe.params[:1], steps=steps)
-
-
-WITH_OTHERS = Factor("several arrays", "layout", "STEP.1", of_one_array)
+WITH_OTHERS = Factor("several arrays", "layout", "STEP.1", lambda probe: probe.of([0]))
 
 
 def explain(

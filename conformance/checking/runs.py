@@ -51,10 +51,12 @@ def judge_run(
     if result.status != "failed" or not (flushes or probe.name == SUBNORMAL):
         return result
     flushed = judge(claim, probe, dtype, run, flushes=True, our_bits=our_bits)
-    if not flushes and flushed.status == "passed":
-        said = "its arithmetic takes subnormal numbers for 0, and it does not claim so"
-        return replace(result, reason=f"{said}: {result.reason}")
-    return flushed if flushes else result
+    if flushes:
+        return flushed
+    if flushed.status != "passed":
+        return result
+    said = "its arithmetic takes subnormal numbers for 0, and it does not claim so"
+    return replace(result, reason=f"{said}: {result.reason}")
 
 
 def error_of_all(runs: Mapping[tuple[str, str], Run], probes: Sequence[Probe]) -> str | None:

@@ -266,10 +266,9 @@ def zero_decay(d: Difference) -> Words | None:
 
 def still_group(d: Difference) -> Words | None:
     """The words on a step that raises where a group has an lr of 0, or None."""
-    error = d.anatomy.readings.runs["still-group"].error
-    return (
-        None if error is None else ("schedule", "LR.2", f"with an lr of 0 from the start it raised {error}")
-    )
+    if (error := d.anatomy.readings.runs["still-group"].error) is None:
+        return None
+    return "schedule", "LR.2", f"with an lr of 0 from the start it raised {error}"
 
 
 def groups_before(d: Difference) -> Words | None:
@@ -289,8 +288,7 @@ def groups_before(d: Difference) -> Words | None:
 FINER: dict[str, Callable[[Difference], Words | None]] = {
     "shared": shared, "even": even, "sizes": sizes, "unit": factor, "absent": absent, "betas changed": betas,
     "groups by lr": group_decay, "matrix": permuted, "twins": twins, "zeros": after_small, "order": order,
-    "decay to 0": zero_decay, "restored groups": groups_before,
-    "still group": still_group,
+    "decay to 0": zero_decay, "restored groups": groups_before, "still group": still_group,
     **dict.fromkeys(("square", "3-d", "4-d", "4-d decay"), beside_it),
     **{f"clock {t}": after_clock for t in CLOCKS},
 }  # fmt: skip

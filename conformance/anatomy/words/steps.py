@@ -124,12 +124,9 @@ def is_lr_ignored(r: Readings) -> bool:
 def is_decay_missing(d: Difference) -> bool:
     """True if nothing decays in the runs with decay, where the claim does."""
     r, claimed = d.anatomy.readings, d.anatomy.claimed
-    names = ("decay", "decay-lr", "decay-wd")
-    return (
-        claimed is not None
-        and not any(np.any(r.moves(name).value) for name in names)
-        and (bool(np.any(claimed.moves("decay").value)))
-    )
+    if claimed is None or any(np.any(r.moves(name).value) for name in ("decay", "decay-lr", "decay-wd")):
+        return False
+    return bool(np.any(claimed.moves("decay").value))
 
 
 def step(d: Difference) -> Words:
@@ -265,8 +262,13 @@ def lost_averages(d: Difference) -> Words:
 
 
 def is_of_clock(d: Difference, share: float) -> bool:
-    """True if steps that are so many times as large are those of another clock, beside an uncorrected eps."""
+    """True if steps that are so many times as large are those of another clock.
+
+    That is the clock of a momentum's schedule, or of corrections beside an eps that is not corrected.
+    """
     claim, r = d.anatomy.claim, d.anatomy.readings
+    if claim is not None and claim.nesterov == "dozat":
+        return True
     if claim is None or claim.epsilon != "outside-uncorrected" or claim.bias_correction != "both":
         return False
     t = np.arange(1, ABSENCE_STEPS + 1)
@@ -299,10 +301,7 @@ def absence(d: Difference) -> Words:
     got, want = d.values(f"newest of {name}")
     share = got / want
     # another clock changes small steps and large ones by different factors, if eps is corrected
-    scheduled = (
-        d.anatomy.claim is not None and d.anatomy.claim.nesterov == "dozat"
-    )  # its momentum has a clock
-    if near(share, share[0]) and not scheduled and not is_of_clock(d, float(share[0])):
+    if near(share, share[0]) and not is_of_clock(d, float(share[0])):
         text = f"after steps without a gradient, a step is {number(share[0])} times as large as claimed"
         return "schedule", "LR.1", f"{text}, whatever its gradient"
     return "clock", "CLK.1", d.beside(f"newest of {name}", "after steps without a gradient, a step is ")
