@@ -48,7 +48,7 @@ class Numbers:
 
 
 def mix(x: Scalar, n: type[Numbers] | Words = Numbers) -> Scalar:
-    """Return a word that depends on each bit of ``x``, by the finalizer of MurmurHash3; one to one.
+    """Return a word that depends on each bit of ``x``; one to one.
 
     Args:
         x: a word, or words.
@@ -57,10 +57,23 @@ def mix(x: Scalar, n: type[Numbers] | Words = Numbers) -> Scalar:
     >>> mix(0), mix(1)
     (2462723854, 2527132011)
     """
+    return scrambled((x + n.word(GOLDEN)) & n.word(MASK), 0, n)
+
+
+def scrambled(x: Scalar, key: Scalar, n: type[Numbers] | Words = Numbers) -> Scalar:
+    """Return words by the finalizer of MurmurHash3, with a key between its two products.
+
+    Args:
+        x: the words.
+        key: a word: with another one, the results are other words in another order.
+        n: the operations of their kind.
+
+    >>> scrambled(1, 2) == scrambled(2, 1)
+    False
+    """
     mask = n.word(MASK)
-    x = (x + n.word(GOLDEN)) & mask
     x = ((x ^ n.right(x, 16)) * n.word(0x85EBCA6B)) & mask
-    x = ((x ^ n.right(x, 13)) * n.word(0xC2B2AE35)) & mask
+    x = ((x ^ n.right(x, 13) ^ n.word(key)) * n.word(0xC2B2AE35)) & mask
     return x ^ n.right(x, 16)
 
 
@@ -74,7 +87,7 @@ def key_of(seed: int, leaf: int, t: Scalar) -> Key:
 
 
 def words_of(n: Words, key: Key) -> tuple[Scalar, Scalar]:
-    """Return the two words with which the numbers of the elements are mixed; Python's for Python's clock."""
+    """Return the two words that the numbers of the elements are scrambled with; Python's for Python's clock."""
     (by_leaf, by_seed, leaf), t = key.of_leaf, key.t
     kind = Numbers if isinstance(t, int) else n
     first = mix(t ^ kind.word(by_leaf), kind)
@@ -93,7 +106,7 @@ def random_words(n: Words, index: Array, key: Key, part: int = 0) -> Array:
     first, second = words_of(n, key)
     if part:
         second = mix(second ^ part, Numbers if isinstance(second, int) else n)
-    return mix(mix(index ^ n.word(first), n) ^ n.word(second), n)
+    return scrambled(index ^ n.word(first), second, n)
 
 
 def at_random(n: Words, name: str, x: Array, dtype: str, key: Key) -> Array:

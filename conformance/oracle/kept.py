@@ -145,13 +145,15 @@ def random_bits(draw: Draw, count: int) -> Any:
     """Return the 32 random bits of each element of a parameter (STORE.7).
 
     >>> [hex(int(k)) for k in random_bits(Draw(0, 0, 1), 2)]
-    ['0xdee79ff4', '0x3b6b7687']
+    ['0xb70a8c7f', '0xf6bd3da8']
     """
     a = mix(mix(mix(draw.seed) ^ draw.leaf) ^ draw.t)
     b = mix(mix(mix(draw.seed ^ 0x9E3779B9) ^ draw.t) ^ draw.leaf)
     b = mix(b ^ draw.part) if draw.part else b
-    index = np.arange(count, dtype=np.uint64) & np.uint64(MASK)
-    return mix(mix(index ^ np.uint64(a)) ^ np.uint64(b))
+    x = (np.arange(count, dtype=np.uint64) & np.uint64(MASK)) ^ np.uint64(a)
+    x = ((x ^ (x >> 16)) * 0x85EBCA6B) & MASK
+    x = ((x ^ (x >> 13) ^ np.uint64(b)) * 0xC2B2AE35) & MASK
+    return x ^ (x >> 16)
 
 
 def drawn(x: FloatArray, dtype: str, draw: Draw) -> FloatArray:
