@@ -87,7 +87,7 @@ def key_of(seed: int, leaf: int, t: Scalar) -> Key:
 
 
 def words_of(n: Words, key: Key) -> tuple[Scalar, Scalar]:
-    """Return the two words that the numbers of the elements are scrambled with; Python's for Python's clock."""
+    """Return the two words that scramble the numbers of the elements; Python's for Python's clock."""
     (by_leaf, by_seed, leaf), t = key.of_leaf, key.t
     kind = Numbers if isinstance(t, int) else n
     first = mix(t ^ kind.word(by_leaf), kind)

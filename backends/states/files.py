@@ -29,6 +29,10 @@ from adamcore.errors import AdamcoreError, CheckpointError
 
 SCHEMA = "adamcore-state/1"
 PARTS = ("m", "v", "v_max", "p_rest")
+WRITTEN = {"adamcore": (".safetensors",), "torch": (".pt", ".pth")}
+"""The ends of names that say what kind of file :func:`write` makes of a format."""
+OTHERS = (".safetensors", ".npz")  #: the same for all other formats
+TELLING = (".safetensors", ".npz", ".pt", ".pth", ".msgpack")  #: ends of names that say a kind of file
 
 
 def save(state: NamedState, path: str | os.PathLike[str]) -> None:
@@ -36,7 +40,7 @@ def save(state: NamedState, path: str | os.PathLike[str]) -> None:
 
     Raises:
         CheckpointError: the format lacks a dtype, the learning rate is a function, or the file cannot be
-            written.
+            written, or its name says another kind of file.
 
     Example:
         >>> import tempfile
@@ -46,7 +50,21 @@ def save(state: NamedState, path: str | os.PathLike[str]) -> None:
         ...     load(f"{folder}/state").leaves["w"].t
         3
     """
+    check_name(path, "adamcore")
     write_file(path, encode_state(state))
+
+
+def check_name(path: str | os.PathLike[str], kind: str) -> None:
+    """Raise :class:`CheckpointError` if a file's name says another kind of file than is written.
+
+    A name that says none is taken.
+    """
+    end, ends = Path(path).suffix.lower(), WRITTEN.get(kind, OTHERS)
+    if end in TELLING and end not in ends:
+        raise CheckpointError(
+            f"{path}: the format {kind} is not written as {end}: expected a name in {' or '.join(ends)}, or "
+            "another format"
+        )
 
 
 def load(path: str | os.PathLike[str]) -> NamedState:

@@ -20,6 +20,7 @@ from adamcore.backends.checkpoints.request import Request
 from adamcore.backends.io.safetensors import decode, encode
 from adamcore.backends.io.tensor_bundle import TensorBundle
 from adamcore.backends.states.files import (
+    check_name,
     decode_state,
     encode_state,
     from_file_arrays,
@@ -47,10 +48,6 @@ from adamcore.errors import CheckpointError, ConversionError
 
 BOTH = ("optax", "keras", "paddle", "mlx", "tinygrad")  #: layouts with the same names for Adam and for AdamW
 FORMATS = ("adamcore", "torch", *LAYOUTS)
-WRITTEN = {"adamcore": (".safetensors",), "torch": (".pt", ".pth")}
-"""The ends of names that say what kind of file :func:`write` makes of a format."""
-OTHERS = (".safetensors", ".npz")  #: the same for all other formats
-TELLING = (".safetensors", ".npz", ".pt", ".pth", ".msgpack")  #: ends of names that say a kind of file
 
 
 def read(
@@ -159,19 +156,6 @@ def unneeded(where: str, hyper: Mapping[str, Any] | None, t: object) -> None:
     if given:
         raise CheckpointError(
             f"{where} tells its own hyperparameters and clocks: expected no {', '.join(given)} (--set, --t)"
-        )
-
-
-def check_name(path: str | os.PathLike[str], kind: str) -> None:
-    """Raise :class:`CheckpointError` if a file's name says another kind of file than is written.
-
-    A name that says none is taken.
-    """
-    end, ends = pathlib.PurePath(path).suffix.lower(), WRITTEN.get(kind, OTHERS)
-    if end in TELLING and end not in ends:
-        raise CheckpointError(
-            f"{path}: the format {kind} is not written as {end}: expected a name in {' or '.join(ends)}, or "
-            "another format"
         )
 
 

@@ -142,7 +142,8 @@ def said(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 def check_formats(options: argparse.Namespace) -> None:
     """Raise UsageError if a format, a dialect or the clock is none, or the destination a model of Keras'."""
-    from adamcore.backends.states.foreign import FORMATS, check_name
+    from adamcore.backends.states.files import check_name
+    from adamcore.backends.states.foreign import FORMATS
     from adamcore.coefficients import MAX_CLOCK
     from adamcore.conformance.errors import UsageError
     from adamcore.dialects import dialect

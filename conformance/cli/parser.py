@@ -14,7 +14,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adamcore.conformance.cli.output import safe_output
 
@@ -62,6 +62,16 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=26, width=min(100, columns))
 
 
+class Command(argparse.ArgumentParser):
+    """The parser of one command, which refuses what it does not know with its own usage."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return options, unknown
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     top = argparse.ArgumentParser(
@@ -71,7 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=HelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"adamcore {metadata.version('adamcore')}")
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Command)
     for name, about in COMMANDS.items():
         module = importlib.import_module(f"adamcore.conformance.cli.{name}")
         sub = commands.add_parser(

@@ -150,7 +150,7 @@ def random_bits(draw: Draw, count: int) -> Any:
     a = mix(mix(mix(draw.seed) ^ draw.leaf) ^ draw.t)
     b = mix(mix(mix(draw.seed ^ 0x9E3779B9) ^ draw.t) ^ draw.leaf)
     b = mix(b ^ draw.part) if draw.part else b
-    x = (np.arange(count, dtype=np.uint64) & np.uint64(MASK)) ^ np.uint64(a)
+    x: Any = (np.arange(count, dtype=np.uint64) & np.uint64(MASK)) ^ np.uint64(a)
     x = ((x ^ (x >> 16)) * 0x85EBCA6B) & MASK
     x = ((x ^ (x >> 13) ^ np.uint64(b)) * 0xC2B2AE35) & MASK
     return x ^ (x >> 16)

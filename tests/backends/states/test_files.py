@@ -44,6 +44,15 @@ def test_a_file_gives_back_every_bit(tmp_path: Path) -> None:
         assert set(file.keys()) >= {"m/f8", "v/bf", "v_max/c16"}
 
 
+@pytest.mark.parametrize("end", [".npz", ".pt", ".PTH", ".msgpack"])
+def test_a_name_of_another_kind_of_file_is_refused(tmp_path: Path, end: str) -> None:
+    with pytest.raises(
+        CheckpointError, match=f"not written as {end.lower()}: expected a name in .safetensors"
+    ):
+        states.save(made(), tmp_path / f"s{end}")
+    assert not os.listdir(tmp_path)
+
+
 def test_damage_is_named_and_the_destination_stands(tmp_path: Path) -> None:
     path = tmp_path / "s.safetensors"
     states.save(made(), path)

@@ -65,6 +65,16 @@ def test_wrong_arguments_are_2(arguments: list[str]) -> None:
     assert stop.value.code == 2
 
 
+def test_an_option_that_a_command_does_not_know_is_refused_with_its_usage(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        parser.main(["dialects", "--nosuch"])
+    said = capsys.readouterr().err
+    assert said.startswith("usage: adamcore dialects")
+    assert said.endswith("error: unrecognized arguments: --nosuch\n")
+
+
 def test_missing_extra_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parser, "NEEDED", ("no_such_package",))
     assert parser.main(["dialects"]) == 2
