@@ -85,6 +85,10 @@ class Stepper:
         """Set the parameters from outside, between two steps."""
         raise UnsupportedProbe("its parameters cannot be set from outside")
 
+    def held(self) -> Sequence[Any] | None:
+        """Return the parameters between two steps as NumPy arrays, or None if a restart can't change them."""
+        return None
+
     def share(self, other: Any) -> None:
         """Step by the very function of another one, of the same hyperparameters, where there is one."""
 
@@ -218,6 +222,8 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
         for index, step in enumerate(probe.steps, start=1):
             if step.resumed:
                 stepper = stepper.resumed()
+                if (held := stepper.held()) is not None and run.params:
+                    run.params[-1] = copy_arrays(held, len(probe.params))
                 if stepper.state_taken:
                     run.written.append(f"the state that it was restored from, before step {index}")
             if step.before is not None:
@@ -287,12 +293,18 @@ def after_refusal(stepper: Stepper, probe: Probe, index: int) -> list[FloatArray
 def mirror(probe: Probe) -> Probe:
     """Return the probe with its gradients times -2 and, unless they are to be alike, hyperparameters halved.
 
-    The parameters are equal, as a clone's are, so that what is shared by what they hold shows too.
+    The parameters are equal, as a clone's are, so that what is shared by what they hold shows too.  From the
+    third step on, gradients of one shape are turned where some are absent, so that others are absent there.
     """
-    steps = tuple(step.each_gradient(lambda g: -2.0 * g) for step in probe.steps)
+    alike = len({p.shape for p in probe.params}) == 1
+    steps = []
+    for s, step in enumerate(probe.steps):
+        if alike and s >= 2 and any(g is None for g in step.grads):
+            step = replace(step, grads=(*step.grads[1:], step.grads[0]))
+        steps.append(step.each_gradient(lambda g: -2.0 * g))
     half = 1.0 if probe.manner == "alike" else 0.5
     hyper = {name: half * value for name, value in probe.hyper.items()}
-    return replace(probe, steps=steps, hyper=hyper)
+    return replace(probe, steps=tuple(steps), hyper=hyper)
 
 
 def use(stepper: Stepper, probe: Probe) -> None:

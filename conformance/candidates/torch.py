@@ -319,6 +319,9 @@ class TorchStepper(Stepper):
         again.changed = dict(self.changed)
         return again
 
+    def held(self) -> list[FloatArray]:
+        return [to_numpy(p.detach()) for p in self.params]
+
     def place(self, params: Sequence[FloatArray]) -> None:
         with self.torch.no_grad():
             for p, value in zip(self.params, params, strict=True):

@@ -7,7 +7,7 @@ others, and its bound allows for the roundings of both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -34,17 +34,27 @@ def times(step: Step, scale: float) -> Step:
     return replace(step.each_gradient(lambda g: array(g * scale)), scale=scale)
 
 
-def overflowed(step: Step) -> Step:
-    """Return the step with an infinity in its first gradient and a NaN in its last one."""
-    first, *between, last = (np.array(g) for g in step.grads if g is not None)
-    first.flat[0], last.flat[-1] = np.inf, np.nan
-    return replace(step, grads=(first, *between, last))
+def overflowed(step: Step, first: float | None = np.inf, last: float | None = np.nan) -> Step:
+    """Return the step with an infinity in its first gradient and a NaN in its last one, or others."""
+    grads = [np.array(g) for g in step.grads if g is not None]
+    for number, place, bad in ((0, 0, first), (-1, -1, last)):
+        if bad is not None:
+            grads[number].flat[place] = bad
+    return replace(step, grads=tuple(grads))
 
 
 def skipping(seed: int, count: int, skipped: Sequence[int], *, overflow: bool = True) -> tuple[Step, ...]:
     """Return steps without a scale, of which some are skipped; the first is 0."""
     return tuple(
         replace(overflowed(step) if overflow and s in skipped else step, found_inf=s in skipped)
+        for s, step in enumerate(moving(seed, count, *SHAPES))
+    )
+
+
+def one_bad_number(seed: int, count: int, bad: Mapping[int, float]) -> tuple[Step, ...]:
+    """Return steps without a scale; those named are skipped for one number in their gradients."""
+    return tuple(
+        replace(overflowed(step, None, bad.get(s)), found_inf=s in bad)
         for s, step in enumerate(moving(seed, count, *SHAPES))
     )
 
@@ -66,6 +76,8 @@ PROBES = [
           PARAMS, scaled(127, (FIRST, FIRST / 2, FIRST / 2, FIRST / 4, FIRST / 4), (0, 2)), ODD),
     Probe("SCALE.2/elsewhere", "the overflow was found elsewhere: finite gradients are skipped all the same",
           PARAMS, skipping(128, 5, (1, 3), overflow=False), ODD),
+    Probe("SCALE.2/one-number", "one NaN alone skips a step, and one infinity alone another one",
+          PARAMS, one_bad_number(131, 5, {1: np.nan, 3: -np.inf}), ODD),
     Probe("SCALE.2/function", "lr is a function of the number of updates, of which a skipped step is none",
           PARAMS, scheduled(skipping(130, 5, (2,)), {1: 0.25, 3: 0.0625, 4: 0.375}), ODD, manner="scheduled"),
 ]  # fmt: skip

@@ -83,6 +83,11 @@ class Case:
             self._flat_runs[key] = flat_run(self.run(result))
         return self._flat_runs[key]
 
+    def learns(self) -> bool:
+        """Return whether a run shows first and second moments that gradients have gone into."""
+        kept = (moments for run in self.runs.values() for after in run.moments for moments in after)
+        return any(x is not None and np.any(x.m) and np.any(x.v) for x in kept)
+
     def passes(self, other: Adam, result: Result) -> bool:
         """Return whether the run passes under another claim; False if the probe does not apply to it.
 

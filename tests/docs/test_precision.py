@@ -59,9 +59,6 @@ def test_the_page_shows_the_stored_losses(name: str) -> None:
         assert f"| {name} | {kind} | {numbers} |" in PAGE
 
 
-NOISY = {("transformer", "stochastic")}  #: whose noise of rounding shows, as the page says
-
-
 @pytest.mark.parametrize("name", RESULTS)
 def test_what_is_kept_whole_learns_as_float32_does(name: str) -> None:
     """Bit for bit under the same gradients; within the spread of float32 over seeds under its own."""
@@ -73,5 +70,4 @@ def test_what_is_kept_whole_learns_as_float32_does(name: str) -> None:
         assert kind in ("plain", "8 bits") or found["of its bound"] <= 1.0
     for kind, losses in task["final"].items():
         off = np.abs(np.mean(losses) - exact.mean())
-        assert (off <= spread) == (kind != "plain" and (name, kind) not in NOISY), kind
-        assert off <= 1.5 * spread or kind == "plain"
+        assert (off <= spread) == (kind != "plain"), kind
