@@ -223,7 +223,7 @@ class ThirtyFirstRightRecords(Frame):
     """AdamW as a function from a record of momentum to the next one; the decay is taken from a copy first."""
 
     def update(self, s: Slot, g: Array) -> None:
-        momentum = {"time": s.t, "moment_1": s.m, "moment_2": s.v}
+        momentum: dict[str, Any] = {"time": s.t, "moment_1": s.m, "moment_2": s.v}
         decayed = s.p - (s.h.lr * s.h.weight_decay) * s.p
         change, momentum = self.transformed(s, g, momentum)
         s.p = decayed - s.h.lr * change

@@ -122,8 +122,8 @@ def ThirtyFirstRightJaxLeafByLeaf(
 ) -> optax.GradientTransformation:  # fmt: skip
     """AdamW of one leaf as a function of its own, mapped once over the leaves; the decay joins at the end."""
 
-    def leaf(g: X, m: X, v: X, p: X, scalars: tuple[X, X, X]) -> tuple[X, X, X]:
-        rate, decay, count = scalars
+    def leaf(scalars: tuple[X, X, X], row: tuple[X, X, X, X]) -> tuple[X, X, X]:
+        (rate, decay, count), (g, m, v, p) = scalars, row
         m = m + (1 - b1) * (g - m)
         v = (b2 * v + weights_of(g, b2)).astype(v.dtype)
         root = jnp.sqrt(v / left(b2, count, v) + eps_root)
@@ -137,7 +137,7 @@ def ThirtyFirstRightJaxLeafByLeaf(
         scalars = at(learning_rate, state.count), at(weight_decay, state.count), count
         tree = jax.tree.structure(params)
         rows = zip(*(jax.tree.leaves(x) for x in (grads, state.mu, state.nu, params)), strict=True)
-        made = [leaf(*row, scalars) for row in rows]
+        made = [leaf(scalars, row) for row in rows]
         changes, mu, nu = (jax.tree.unflatten(tree, [x[i] for x in made]) for i in range(3))
         return changes, optax.ScaleByAdamState(count, mu, nu)
 
