@@ -39,6 +39,8 @@ Manner = Literal[
     "scheduled",
     "replaced",
     "vacant",
+    "again",
+    "twice",
 ]
 """How a probe is run: see :attr:`Probe.manner`."""
 RunKey = tuple[str, str]  #: the name of a probe, and a dtype
@@ -171,7 +173,9 @@ class Probe:
     saved state in an optimizer that has made as many steps, on other numbers; in all other runs it is new.
     "scheduled" hands the optimizer a function of the number of updates for each hyperparameter that changes.
     "replaced" assigns numbers to hyperparameters, also where the optimizer has made tensors of them; in all
-    other runs these are written to.  "vacant" adds a group without parameters.
+    other runs these are written to.  "vacant" has a group without parameters.  "again" begins the run of an
+    object that has made another one, on other numbers.  "twice" restores a saved state, saves that at once,
+    and restores it too.
     """
     twin: str | None = None  #: the probe whose run must be the same bit for bit
     only: tuple[str, ...] = ()  #: the dtypes that it is run in; empty: all

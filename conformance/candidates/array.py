@@ -88,7 +88,7 @@ class ArrayCandidate:
             lr=hasattr(self.cls, "set_lr"),
             changes=can_change,
             groups=has_groups,
-            manners=() if probe.groups else ("used",),
+            manners=() if probe.groups else ("used", "again"),
         )
         if reason:
             return Run(unsupported=reason)
@@ -129,18 +129,30 @@ class ArrayStepper(Stepper):
     def __init__(
         self, candidate: ArrayCandidate, probe: Probe, dtype: str, params: Sequence[Any] | None = None
     ) -> None:
-        self.candidate, self.probe, self.dtype, self.after = candidate, probe, dtype, params
-        layout = "C" if probe.layout == "readonly" else layout_of_parameters(probe)
-        self.given = self.cast(probe.params if params is None else params, layout)
-        self.before = [p.copy() for p in self.given]
+        self.candidate, self.probe, self.dtype = candidate, probe, dtype
         self.lr: float | None = None  #: the one that was set last
         self.changed: dict[str, Any] = {}  #: the other hyperparameters that were set
         self.restored: list[Any] = []
         self.saved: list[Any] = []
         self.gradients = GradientBuffers(probe, lambda g: laid_out(g, probe.layout), overwrite)
-        hyper = complete_hyper(probe.hyper, candidate.lacks, candidate.fixed, init_defaults(candidate.lacks))
         try:
             self.optimizer: Any = candidate.cls(**candidate.keywords)
+        except Exception as error:
+            raise Refusal(describe(error)) from error
+        if probe.manner == "again":
+            self.init(probe.params)
+            use(self, probe)
+        self.init(probe.params if params is None else params)
+        self.after = params
+
+    def init(self, params: Sequence[Any]) -> None:
+        """Begin a run from these parameters."""
+        probe, candidate = self.probe, self.candidate
+        layout = "C" if probe.layout == "readonly" else layout_of_parameters(probe)
+        self.given = self.cast(params, layout)
+        self.before = [p.copy() for p in self.given]
+        hyper = complete_hyper(probe.hyper, candidate.lacks, candidate.fixed, init_defaults(candidate.lacks))
+        try:
             if probe.groups:
                 self.optimizer.init_groups(list(self.given), [hyper | dict(group) for group in probe.groups])
             else:

@@ -221,7 +221,8 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
             neighbour.share(stepper)
         for index, step in enumerate(probe.steps, start=1):
             if step.resumed:
-                stepper = stepper.resumed()
+                for _ in range(2 if probe.manner == "twice" else 1):
+                    stepper = stepper.resumed()
                 if (held := stepper.held()) is not None and run.params:
                     run.params[-1] = copy_arrays(held, len(probe.params))
                 if stepper.state_taken:
@@ -341,6 +342,7 @@ HARD: Mapping[Manner, str] = {
     "scheduled": "its hyperparameters are no functions of the number of updates",
     "replaced": "its hyperparameters are in no groups, where others could take their place",
     "vacant": "it has no groups without parameters",
+    "again": "its optimizers begin once",
 }
 
 

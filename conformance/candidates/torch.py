@@ -173,8 +173,6 @@ class TorchStepper(Stepper):
         if not hasattr(self.optimizer, "param_groups"):
             made = type(self.optimizer).__name__
             raise CandidateError(f"it returned {made}, expected a torch.optim.Optimizer of its params")
-        if probe.manner == "vacant":
-            self.add_group([])
         if probe.is_scaled and not getattr(self.optimizer, "_step_supports_amp_scaling", False):
             raise UnsupportedProbe(
                 "its step takes no loss scale: GradScaler divides before it, or leaves it out"
@@ -193,6 +191,8 @@ class TorchStepper(Stepper):
             else:
                 found.append({"params": [p]} | a.settings(group, {**self.hyper, **group}))
             before = group
+        if self.probe.manner == "vacant":
+            found.insert(1, {**found[0], "params": []})
         return found
 
     def plain_groups(self) -> Sequence[Mapping[str, Any]]:

@@ -178,6 +178,8 @@ RARE = (
     Factor("another optimizer beside it", "isolation", "STATE.3", not_run("beside")),
     Factor("another optimizer of the same hyperparameters", "isolation", "STATE.3", not_run("alike")),
     Factor("a state that is restored in an optimizer in use", "state", "STATE.4", not_run("used")),
+    Factor("a state that is saved as soon as it is restored", "state", "STATE.4", not_run("twice")),
+    Factor("an object that has made another run", "isolation", "STATE.3", not_run("again")),
     Factor("a closure", "closure", "STEP.2", not_run("closure")),
     Factor("a group without parameters", "groups", "LR.4", not_run("vacant")),
     Factor("a number in the place of a tensor", "schedule", "LR.3", not_run("replaced")),

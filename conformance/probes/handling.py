@@ -110,6 +110,10 @@ PROBES = [
         "STATE.4/resumed-first", "saved and restored before the first step, which is t=1 all the same",
         (numbers(27, 3),), moving(28, 1, (3,)), {**ODD, "b1": 0.9, "b2": 0.99})),
     resumed(Probe(
+        "STATE.4/resumed-twice", "a state that is restored, saved again before the next step, and restored",
+        (numbers(178, 3), numbers(179, 2, 2)), moving(180, 5, (3,), (2, 2)), {**ODD, "b1": 0.9, "b2": 0.99},
+        manner="twice")),
+    resumed(Probe(
         "STATE.4/resumed-anew", "a state of before all steps, in an optimizer that has made some: t=1 again",
         (numbers(171, 3),), moving(172, 3, (3,)), {**ODD, "b1": 0.9, "b2": 0.99}, manner="used"), 0),
     resumed(late(
@@ -131,6 +135,8 @@ PROBES = [
           (numbers(175, 3), numbers(176, 3)),
           tuple(replace(step, grads=(step.grads[0], None)) for step in moving(177, 6, (3,), (3,))), ODD,
           needs={"missing": ("skip",)}, manner="beside"),
+    replace(PLAIN, name="STATE.3/second-run", manner="again",
+            about="an object that has made another run: this one begins anew"),
     replace(PLAIN, name="STATE.2/fresh", about="every step's gradients in memory of their own: bit for bit",
             manner="fresh", twin=PLAIN.name),
     replace(PLAIN, name="STEP.2/closure", manner="closure",

@@ -148,7 +148,7 @@ PROBES = [
     replace(
         resumed(GROUPED_LR),
         name="STATE.4/resumed-vacant",
-        about="a group without parameters behind others, saved and restored: these go on",
+        about="a group without parameters between others, saved and restored: these go on",
         manner="vacant",
         tells=(),
     ),

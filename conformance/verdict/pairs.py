@@ -36,6 +36,10 @@ def is_beside(probe: Probe) -> bool:
     return probe.has_neighbour
 
 
+def is_second_run(probe: Probe) -> bool:
+    return probe.manner == "again"
+
+
 def has_own_ages(probe: Probe) -> bool:
     return len({start.t for start in probe.start}) > 1
 
@@ -50,6 +54,8 @@ PAIRS = (
          "a run comes out otherwise beside another optimizer", is_beside),
     Pair("STATE.4/uninterrupted", "STATE.3/alike", "isolation", "STATE.3",
          "a run comes out otherwise beside another optimizer of the same hyperparameters", is_beside),
+    Pair("STATE.4/uninterrupted", "STATE.3/second-run", "isolation", "STATE.3",
+         "an object that has made another run does not begin anew", is_second_run),
     Pair("STATE.4/uninterrupted", "STATE.4/resumed", "state", "STATE.4",
          "a run that is saved and restored does not go on as it would have", is_restored),
     Pair("CLK.1/one-age", "CLK.1/own-ages", "clock", "CLK.1",

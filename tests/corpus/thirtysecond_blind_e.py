@@ -26,7 +26,7 @@ class ThirtySecondBMultipliersOfSymbol(CoupledHat):
 
     def init_groups(self, params: Sequence[Array], hypers: Sequence[dict[str, float]]) -> None:
         first = hypers[0] if hypers else {}
-        common = {name: first[name] for name in ("lr", "weight_decay") if name in first}
+        common: dict[str, float] = {k: first[k] for k in ("lr", "weight_decay") if k in first}
         super().init_groups(params, [{**own, **common} for own in hypers])
 
 

@@ -12,6 +12,7 @@ from adamcore.conformance.anatomy.experiments import (
     T,
 )
 from adamcore.conformance.anatomy.facts import near
+from adamcore.conformance.anatomy.ordinary import SHAPES
 from adamcore.conformance.anatomy.readings import Readings
 from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.anatomy.words.clocks import is_stepped_twice
@@ -49,6 +50,8 @@ def arrays(d: Difference) -> Words:
     ratio, _ = d.values("alone")
     if (words := scalars_beside_others(d)) is not None:
         return words
+    if all(is_stepped_twice(d, "sizes", i) for i in range(len(SHAPES))):
+        return "moments", "MOM.1", "beside others each array is stepped twice in each step, alone once"
     text = f"without other arrays beside it, a step is {number(ratio[0])} times as large"
     if counts_arrays(d):
         return "schedule", "LR.1", f"{text}, whatever its size: the number of arrays counts"

@@ -35,6 +35,9 @@ def even(d: Difference) -> Words | None:
         return "layout", "STEP.1", f"{text}, whatever their size"
     if "sizes-small" not in r.probes or r.why_not("sizes-small") or r.why_not("sizes"):
         return None
+    if (clocks := clocks_of_rows(d)) is not None:
+        text = " and ".join(f"t = {listed(clock)}" for clock in clocks)
+        return "clock", "CLK.1", f"two rows of an array make their steps 1, 2, ... as those of {text}"
     small = unevenness(r, ["sizes-small"])
     if not small.all_equal(Measured(np.zeros(len(small)))):
         return None
@@ -124,6 +127,17 @@ def clock_of_size(d: Difference) -> FloatArray | None:
     hyper = d.anatomy.readings.probes["sizes"].hyper
     found = clocks_of_steps(d, hyper, [float(g) for g in PATTERN[: len(moved)]], moved)
     return None if found is None or np.array_equal(found, np.arange(1, len(found) + 1)) else found
+
+
+def clocks_of_rows(d: Difference) -> list[FloatArray] | None:
+    """Return the clocks with which the claim makes the steps of an array's rows, or None if they are one."""
+    place, columns = next((i, shape[1]) for i, shape in enumerate(SHAPES) if len(shape) > 1)
+    moved, hyper = d.anatomy.readings.moves("sizes", place).value, d.anatomy.readings.probes["sizes"].hyper
+    given = [float(g) for g in PATTERN[: len(moved)]]
+    found = [clocks_of_steps(d, hyper, given, moved[:, e]) for e in range(0, moved.shape[1], columns)]
+    clocks = [clock for clock in found if clock is not None]
+    alike = len(clocks) < len(found) or all(np.array_equal(clock, clocks[0]) for clock in clocks)
+    return None if alike else clocks
 
 
 def twins(d: Difference) -> Words | None:

@@ -26,6 +26,8 @@ def still(d: Difference) -> Words:
         return "layout", "STEP.1", f"of {stay[0]} arrays {stay[1]} do not move"
     if not got[:T].any():
         return "mixed_precision", "NUM.1", "a gradient of 2^40 does not move p"
+    if is_first_of_several(d):
+        return "layout", "STEP.1", "the first of several arrays does not move, which moves alone"
     if (small := unmoved_by_small(d)) is not None:
         return "moments", "NUM.2", small
     if (words := unmoved_after_zeros(d)) is not None:
@@ -140,6 +142,13 @@ def unmoved_arrays(r: Readings) -> tuple[int, int] | None:
     large = [i for i in range(len(probe.params)) if any(np.any(s.grads[i] == LARGE) for s in probe.steps)]
     still = [i for i in large if not np.any(np.diff(r.positions("main", i), axis=0))]
     return (len(large), len(still)) if len(still) < len(large) else None
+
+
+def is_first_of_several(d: Difference) -> bool:
+    """True if the gradients of the curve, the first of its arrays, move nothing, and all others do."""
+    stepped, _ = d.values("stepped")
+    curve = np.arange(T, T + len(POWERS) - VISIBLE)
+    return np.array_equal(np.flatnonzero(stepped == 0), curve)
 
 
 def unmoved_by_small(d: Difference) -> str | None:

@@ -197,3 +197,43 @@ def test_arrays_of_16_bits(dtype: str) -> None:
     came = "in more digits than bfloat16 has" if dtype == "bfloat16" else "as float32, expected float16"
     assert result.status == "failed"
     assert f"came back {came}" in result.reason
+
+
+def test_an_object_that_has_made_another_run_begins_anew() -> None:
+    class GoesOn(Good):
+        """A second run has the moments and the clocks of the first."""
+
+        def init(self, params: list[np.ndarray], hyper: dict[str, float]) -> None:
+            old = self.get_state() if hasattr(self, "t") else None
+            super().init(params, hyper)
+            if old is not None:
+                self.set_state(old)
+
+    claim, second = Adam.like("torch.AdamW"), PROBES["STATE.3/second-run"]
+    for cls, status in ((Good, "passed"), (GoesOn, "failed")):
+        run = ArrayCandidate(cls, {}).run(second, "float64")
+        assert judge(claim, second, "float64", run).status == status
+
+
+def test_a_state_may_be_saved_as_soon_as_it_is_restored() -> None:
+    class Waits(Good):
+        """What is loaded waits for the next step; until then there is nothing to save."""
+
+        waiting: Any = None
+
+        def get_state(self) -> dict[str, Any]:
+            return {} if self.waiting else super().get_state()
+
+        def set_state(self, state: dict[str, Any]) -> None:
+            self.waiting = state
+
+        def step(self, grads: list[np.ndarray | None]) -> list[np.ndarray]:
+            if self.waiting:
+                super().set_state(self.waiting)
+            self.waiting = None
+            return super().step(grads)
+
+    claim, twice = Adam.like("torch.AdamW"), PROBES["STATE.4/resumed-twice"]
+    for cls, status in ((Good, "passed"), (Waits, "failed")):
+        run = ArrayCandidate(cls, {}).run(twice, "float64")
+        assert judge(claim, twice, "float64", run).status == status

@@ -12,10 +12,11 @@ from adamcore import Adam
 from adamcore.conformance import kernel
 from adamcore.conformance.candidates import Refusal, load_candidates
 from adamcore.conformance.candidates.array import ArrayCandidate
-from adamcore.conformance.candidates.base import cast, in_carrier, same_bits
+from adamcore.conformance.candidates.base import cast, in_carrier, mirror, same_bits
 from adamcore.conformance.candidates.kernel import KernelCandidate
 from adamcore.conformance.candidates.torch import as_tensor, to_numpy
 from adamcore.conformance.dtypes import round_to
+from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Step
 
 
@@ -125,3 +126,8 @@ def test_moments_in_16_bits_are_read_from_the_state(target: str) -> None:
         np.testing.assert_array_equal(moments.v, (g * g / 4).astype(np.float32))
         assert moments.m.dtype == np.float32
     assert candidate.run(plain, "float32").moments == []
+
+
+def test_a_neighbour_lacks_other_gradients_from_its_third_step_on() -> None:
+    steps = mirror(PROBES["STATE.3/beside-absent"]).steps
+    assert [[g is None for g in step.grads] for step in steps] == [[False, True]] * 2 + [[True, False]] * 4

@@ -395,7 +395,7 @@ def test_a_rate_that_is_assigned_counts_or_is_refused() -> None:
             assert judge(claim, PROBES[name], "float64", run).status == status
 
 
-def test_a_group_without_parameters_stands_behind_others() -> None:
+def test_a_group_without_parameters_stands_between_others() -> None:
     torch = pytest.importorskip("torch")
     from adamcore.conformance.candidates.torch import TorchCandidate
 
@@ -414,6 +414,39 @@ def test_a_group_without_parameters_stands_behind_others() -> None:
     for cls, status in ((torch.optim.AdamW, "passed"), (LosesItsGroup, "failed")):
         run = TorchCandidate(cls, {}, None, None).run(vacant, "float32")
         assert judge(claim, vacant, "float32", run).status == status
+
+
+def test_a_load_that_changes_parameters_is_seen_before_the_next_step() -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    class PutsBack(torch.optim.AdamW):  # type: ignore[misc,name-defined]
+        """After a load parameters are what they were when it was made, until the next step begins."""
+
+        def __init__(self, params: Any, *args: Any, **kwargs: Any) -> None:
+            super().__init__(params, *args, **kwargs)
+            self.old = [p.detach().clone() for group in self.param_groups for p in group["params"]]
+            self.loaded: list[Any] = []
+
+        @torch.no_grad()
+        def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+            super().load_state_dict(state_dict)
+            params = [p for group in self.param_groups for p in group["params"]]
+            self.loaded = [(p, p.detach().clone()) for p in params]
+            for p, old in zip(params, self.old, strict=True):
+                p.copy_(old)
+
+        @torch.no_grad()
+        def step(self, closure: Any = None) -> Any:
+            for p, loaded in self.loaded:
+                p.copy_(loaded)
+            self.loaded = []
+            return super().step(closure)
+
+    claim, restored = Adam.like("torch.AdamW"), PROBES["STATE.4/resumed"]
+    for cls, status in ((torch.optim.AdamW, "passed"), (PutsBack, "failed")):
+        run = TorchCandidate(cls, {}, None, None).run(restored, "float64")
+        assert judge(claim, restored, "float64", run).status == status
 
 
 def test_what_compiles_for_too_long_is_run_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
