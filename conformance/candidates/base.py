@@ -86,7 +86,7 @@ class Stepper:
         raise UnsupportedProbe("its parameters cannot be set from outside")
 
     def held(self) -> Sequence[Any] | None:
-        """Return the parameters between two steps as NumPy arrays, or None if a restart can't change them."""
+        """Return the parameters between two steps as NumPy arrays, or None if nothing is to be seen then."""
         return None
 
     def share(self, other: Any) -> None:

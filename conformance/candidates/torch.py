@@ -319,7 +319,7 @@ class TorchStepper(Stepper):
         again.changed = dict(self.changed)
         return again
 
-    def held(self) -> list[FloatArray]:
+    def held(self) -> list[FloatArray] | None:
         return [to_numpy(p.detach()) for p in self.params]
 
     def place(self, params: Sequence[FloatArray]) -> None:

@@ -301,6 +301,9 @@ class ShardedTorchStepper(TorchStepper):
 
     # ------------------------------------------------------------------------------- saved and loaded
 
+    def held(self) -> None:
+        """Return None: a parameter's parts lie on several processes until a step puts them together."""
+
     def resumed(self) -> Stepper:
         again = ShardedTorchStepper(self.candidate, self.probe, self.dtype, resumed=True)
         if self.group.layout == "ddp":
