@@ -60,6 +60,18 @@ def test_lr_max_is_the_first_lr_whatever_a_scheduler_makes_of_lr() -> None:
         assert resumed.param_groups[0]["lr_max"] == 0.5
 
 
+def test_a_group_with_an_lr_of_its_own_can_have_an_lr_max_of_its_own() -> None:
+    """Without one its decay goes with the optimizer's (DEC.7): ten times the lr decays ten times as fast."""
+    for own, factor in (({}, 10), ({"lr_max": 0.5}, 1)):
+        w, b = (torch.nn.Parameter(torch.ones(2, dtype=torch.float64)) for _ in range(2))
+        groups = [{"params": [w]}, {"params": [b], "lr": 0.5} | own]
+        opt = Adam(groups, lr=0.05, weight_decay=0.01, decay="decoupled-relative")
+        w.grad, b.grad = torch.zeros_like(w), torch.zeros_like(b)
+        opt.step()
+        torch.testing.assert_close(w.detach(), torch.full_like(w, 1 - 0.01))
+        torch.testing.assert_close(b.detach(), torch.full_like(b, 1 - 0.01 * factor))
+
+
 def test_a_wrong_rule_would_be_seen() -> None:
     params = parameters((4,), (3,))
     record = Record(values(params))
