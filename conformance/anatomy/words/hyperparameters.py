@@ -47,7 +47,8 @@ def hyperparameters(d: Difference) -> Words:
         others = [n for n, other in SWEEPS.items() if other.name == sweep.name and n in d.part.values]
         if set(others) <= set(d.part.differs):
             return area, rule, f"with any {sweep.name} steps are not as claimed"
-        return area, rule, f"with {what} steps are not as claimed, though they are with other values"
+        bad = "not as claimed, though they are" if np.isfinite(got).all() else "NaN or infinite, though not"
+        return area, rule, f"with {what} steps are {bad} with other values"
     power = (
         sweep.name == "eps"
         and 0 < sweep.value != found > 0
