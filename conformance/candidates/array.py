@@ -26,13 +26,12 @@ from adamcore.conformance.candidates.base import (
     is_taken_apart,
     laid_out,
     layout_of_parameters,
-    run_probe,
     same_bits,
     same_list,
     unsupported_reason,
-    use,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
+from adamcore.conformance.candidates.runs import run_probe, use
 from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.settings import parse_settings
 from adamcore.conformance.types import FloatArray, Moments, Probe, Run, Start, Step

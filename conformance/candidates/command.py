@@ -26,10 +26,10 @@ from adamcore.conformance.candidates.base import (
     UnsupportedProbe,
     cast,
     describe,
-    run_probe,
     unsupported_reason,
 )
 from adamcore.conformance.candidates.driver import Driver, Message, ProtocolError, expect
+from adamcore.conformance.candidates.runs import run_probe
 from adamcore.conformance.errors import SettingError
 from adamcore.conformance.settings import parse_settings
 from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step

@@ -25,11 +25,10 @@ from adamcore.conformance.candidates.base import (
     Stepper,
     UnsupportedProbe,
     describe,
-    run_probe,
     unsupported_reason,
-    use,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers
+from adamcore.conformance.candidates.runs import run_probe, use
 from adamcore.conformance.types import FloatArray, Moments, Probe, Run, Step
 
 

@@ -13,7 +13,6 @@ from adamcore.conformance.candidates.base import (
     Stepper,
     UnsupportedProbe,
     laid_out,
-    run_probe,
     same_bits,
     unsupported_reason,
 )
@@ -24,6 +23,7 @@ from adamcore.conformance.candidates.defaults import own_defaults
 from adamcore.conformance.candidates.kernel_options import Kernel, libraries_of
 from adamcore.conformance.candidates.optax import MOST_COMPILED
 from adamcore.conformance.candidates.own import Jax
+from adamcore.conformance.candidates.runs import run_probe
 from adamcore.conformance.candidates.signatures import name_of, read_signature, require
 from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.types import FloatArray, Moments, Probe, Run, Start, Step

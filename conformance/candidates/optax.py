@@ -22,11 +22,10 @@ from adamcore.conformance.candidates.base import (
     Stepper,
     UnsupportedProbe,
     describe,
-    run_probe,
     unsupported_reason,
-    use,
 )
 from adamcore.conformance.candidates.programs.elementwise import Programs
+from adamcore.conformance.candidates.runs import run_probe, use
 from adamcore.conformance.candidates.schedules import functions, refused
 from adamcore.conformance.dtypes import arithmetic_of
 from adamcore.conformance.errors import CandidateError, UnavailableError

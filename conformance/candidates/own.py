@@ -18,12 +18,12 @@ from adamcore.conformance.candidates.base import (
     describe,
     laid_out,
     layout_of_parameters,
-    run_probe,
     same_bits,
     same_list,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
 from adamcore.conformance.candidates.optax import MOST_COMPILED
+from adamcore.conformance.candidates.runs import run_probe
 from adamcore.conformance.dtypes import arithmetic_of
 from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import FloatArray, Moments, Probe, Run, Start, Step

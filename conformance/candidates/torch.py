@@ -29,13 +29,12 @@ from adamcore.conformance.candidates.base import (
     laid_out,
     layout_of_parameters,
     numpy_dtype,
-    run_probe,
     unsupported_reason,
-    use,
 )
 from adamcore.conformance.candidates.buffers import GradientBuffers, without_scale
 from adamcore.conformance.candidates.group_names import in_groups
 from adamcore.conformance.candidates.programs import compilations
+from adamcore.conformance.candidates.runs import run_probe, use
 from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import FloatArray, Layout, Manner, Moments, Probe, Run, Start, Step
 

@@ -9,8 +9,8 @@ import pytest
 from array_adam import Good, judged
 
 from adamcore.conformance.candidates.array import ArrayCandidate
-from adamcore.conformance.candidates.base import mirror
 from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
+from adamcore.conformance.candidates.runs import mirror
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Probe, Run
 from adamcore.conformance.verdict.judge import judge_twin

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from adamcore.conformance.candidates import base
+from adamcore.conformance.candidates import base, runs
 from adamcore.conformance.candidates.kernel import KernelCandidate
 from adamcore.conformance.candidates.programs import compilations
 from adamcore.conformance.probes import PROBES
@@ -55,7 +55,7 @@ def test_a_long_probe_is_given_up(steps: int, monkeypatch: pytest.MonkeyPatch) -
             return list(PROBE.params), []
 
     long = replace(PROBE, steps=PROBE.steps[:1] * steps)
-    run = base.run_probe(lambda probe: Still(), long)
+    run = runs.run_probe(lambda probe: Still(), long)
     if steps == 24:
         assert run.compilations == [1] * 24
     else:
