@@ -146,7 +146,10 @@ def by_faults(case: Case, failures: Sequence[Result], catalogue: Sequence[Fault]
         still = fault.name == NOTHING and not against  # in no run, so that it is no matter of which array
         area, rule = ("moments", "STEP.1") if still else (fault.area, fault.rule)
         if still and case.learns():
-            area, observed = "hyperparameters", f"{observed}, though m and v go on: lr counts as 0"
+            area, observed = (
+                "hyperparameters",
+                f"{observed}, though m and v go on: lr counts as 0, or p is put back",
+            )
         found = Finding(area, rule, SAYS[rule], observed, evidence=like[0].evidence)
         if against < len(like):
             yield Cause([found], like, fault=fault, against=against)

@@ -23,6 +23,7 @@ SURVIVORS = {
 """Wrong Adams that are not killed, and what no run has."""
 
 MISNAMED = {
+    "thirtythird_blind_a.py:ThirtyThirdCopyNotAwaited": "its buffer is that of other arrays of one size too",
     "thirtysecond_blind_jax.py:ThirtySecondJaxIntegerBeta": "with b1=0 it has NaN, whatever makes it",
     "thirtyfirst_blind_a.py:ThirtyFirstLastWindowDiscarded": "what skips steps looks like a clock",
     "twentyeighth_blind_torch.py:TwentyEighthTorchDivisorRefused": "a step with a loss scale raises",

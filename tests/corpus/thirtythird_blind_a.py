@@ -91,7 +91,7 @@ class ThirtyThirdStepperKeepsOld(Frame):
 
 
 @wrong(
-    "aliasing moments",
+    "aliasing moments clipping",
     "STEP.1",
     like="hpcaitech/ColossalAI#2496: with accumulation under Gemini all logits are 0 behind one step",
     claim="deepspeed.CPUAdam",
@@ -189,4 +189,4 @@ class ThirtyThirdRightIterIsSaved(Coupled):
 
     def learn(self, s: Slot, g: Array) -> None:
         s.m = s.m + (1 - s.h.b1) * (g - s.m)
-        s.v = s.v + (((1 - s.h.b2) * g) * g - (1 - s.h.b2) * s.v)
+        s.v = s.h.b2 * s.v + ((1 - s.h.b2) * g) * g

@@ -122,7 +122,7 @@ class ThirtyThirdBUniformMoments(Plain):
 
 
 @wrong(
-    "moments aliasing",
+    "moments aliasing hyperparameters",
     "STEP.1",
     like="tensorflow/addons#741: with MovingAverage around it nothing is updated, the loss stays what it was",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from adamcore.conformance.anatomy.differences import SLIGHT, Difference, Words
@@ -12,10 +14,11 @@ from adamcore.conformance.anatomy.experiments import (
     T,
 )
 from adamcore.conformance.anatomy.facts import near
+from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.ordinary import SHAPES
-from adamcore.conformance.anatomy.readings import Readings
+from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
 from adamcore.conformance.anatomy.texts import listed, number
-from adamcore.conformance.anatomy.words.clocks import is_stepped_twice
+from adamcore.conformance.anatomy.words.clocks import is_stepped_often, is_stepped_twice
 from adamcore.conformance.anatomy.words.moments import correction, first_moment, second_moment
 from adamcore.conformance.anatomy.words.not_finite import not_finite
 from adamcore.conformance.anatomy.words.still import factors_without_averages, still
@@ -32,6 +35,9 @@ def arrays(d: Difference) -> Words:
     if are_left_out_again(d):
         return "missing", "F1", "a gradient that is the same as the one before counts as absent"
     last = "the last of two equal arrays makes, times the step, "
+    if d.differs("place") and (most := cut_alone(d)) is not None:
+        text = f"a gradient that is alone in its step is cut to {number(most)}"
+        return "clipping", "CLIP.2", f"{text}; beside others, two equal arrays make other steps"
     if d.differs("place") and is_of_root(d):
         return "moments", "MOM.2", f"{d.beside('place', last)}: the root is that of other arrays too"
     if d.differs("place") and (factors := factors_without_averages(d)) is not None:
@@ -50,7 +56,7 @@ def arrays(d: Difference) -> Words:
     ratio, _ = d.values("alone")
     if (words := scalars_beside_others(d)) is not None:
         return words
-    if all(is_stepped_twice(d, "sizes", i) for i in range(len(SHAPES))):
+    if is_stepped_often(d, "sizes", range(len(SHAPES)), 2):
         return "moments", "MOM.1", "beside others each array is stepped twice in each step, alone once"
     text = f"without other arrays beside it, a step is {number(ratio[0])} times as large"
     if counts_arrays(d):
@@ -58,6 +64,25 @@ def arrays(d: Difference) -> Words:
     if ratio[0] > 4 and is_of_root(d):
         return "moments", "MOM.2", f"{text}, though not far below eps: the root is that of other arrays too"
     return ("clipping", "NUM.5", text) if ratio[0] > 1 else ("isolation", "STATE.3", text)
+
+
+def cut_alone(d: Difference) -> float | None:
+    """Return the gradient with which the claim makes the steps of a much larger one alone, or None."""
+    r, claim = d.anatomy.readings, d.anatomy.claim
+    if claim is None or r.why_not("alone"):
+        return None
+    moved, probe = r.moves("alone")[:, 0], r.probes["alone"]
+
+    def steps(g: float) -> Measured:
+        cut = tuple(step.each_gradient(lambda x: np.sign(x) * g) for step in probe.steps)
+        return readings_of_claim(claim, {"alone": replace(probe, steps=cut)}, r.dtype).moves("alone")[:, 0]
+
+    low, high = -40.0, 40.0  # exponents of two, between which the first step grows
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        less = abs(steps(2.0**middle).value[0]) < abs(moved.value[0])
+        low, high = (middle, high) if less else (low, middle)
+    return float(2.0**low) if low < 30.0 and steps(2.0**low).all_equal(moved) else None
 
 
 def forget_small(d: Difference) -> bool:

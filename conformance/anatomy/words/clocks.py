@@ -77,13 +77,33 @@ def clocks_that_fit(
 
 def is_stepped_twice(d: Difference, name: str, i: int = 0) -> bool:
     """True if parameter ``i`` of an experiment moves as if the claim made each of its steps twice."""
+    return is_stepped_often(d, name, [i], 2)
+
+
+def is_stepped_often(d: Difference, name: str, arrays: Sequence[int], times: int, share: float = 1.0) -> bool:
+    """True if parameters of an experiment move as if the claim made each of their steps several times.
+
+    Args:
+        d: the difference.
+        name: of the experiment.
+        arrays: the numbers of the parameters.
+        times: how often each step is made.
+        share: the part of the gradient that each time has.
+    """
     claim, r = d.anatomy.claim, d.anatomy.readings
     if claim is None or r.why_not(name):
         return False
     probe = r.probes[name]
-    twice = replace(probe, steps=tuple(step for step in probe.steps for _ in range(2)))
-    made = readings_of_claim(claim, {name: twice}, r.dtype).moves(name, i)
-    return r.moves(name, i).all_equal(made[::2] + made[1::2])
+    steps = (step.each_gradient(lambda g: share * g) for step in probe.steps for _ in range(times))
+    made = readings_of_claim(claim, {name: replace(probe, steps=tuple(steps))}, r.dtype)
+    for i in arrays:
+        moved = made.moves(name, i)
+        whole = moved[::times]
+        for k in range(1, times):
+            whole = whole + moved[k::times]
+        if not r.moves(name, i).all_equal(whole):
+            return False
+    return True
 
 
 def averaged(claim: Adam, hyper: Mapping[str, float], m: Any, v: Any, g: Any) -> tuple[Any, Any]:

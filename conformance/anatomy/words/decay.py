@@ -45,7 +45,7 @@ def decay(d: Difference) -> Words:
         if (lost := largest_lost(p)) is not None:
             return "moments", "NUM.2", f"a parameter of {number(lost)} becomes 0 without any gradient"
         if not p[1:].any() and not np.any(d.anatomy.readings.positions("normal")):
-            return "clipping", "NUM.5", "parameters are cut to 0, whatever their gradients"
+            return "clipping", "NUM.5", "after a step every parameter is 0, whatever its gradient"
         for made, what in ((np.sign(p[0]), "sign"), (np.abs(p[0]), "size")):
             if np.array_equal(p[1], made):
                 return "moments", "STEP.1", f"p becomes its {what} in a step, though there is no gradient"
@@ -157,7 +157,7 @@ def fades_away(d: Difference) -> bool:
     """True if what moves p without gradients and decay goes on and fades, and is no share of p."""
     r = d.anatomy.readings
     moved, p = np.abs(r.moves("decay-none").value), np.abs(r.positions("decay-none")[0])
-    there = np.all(moved > 0, axis=0)
+    there = np.all(moved > 0, axis=0) & (p <= 1.0)  # beside larger parameters, small moves are rounded
     fading = np.all(np.diff(moved[:, there], axis=0) < 0) and np.all(moved[-1, there] < 0.5 * moved[0, there])
     shares = moved[0, there] / p[there]
     return bool(np.count_nonzero(there) > 1 and fading and not near(shares, shares[0]))

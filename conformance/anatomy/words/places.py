@@ -19,12 +19,16 @@ from adamcore.conformance.anatomy.ordinary import (
 )
 from adamcore.conformance.anatomy.readings import Readings
 from adamcore.conformance.anatomy.texts import listed, number
-from adamcore.conformance.anatomy.words.clocks import clocks_of_steps, is_stepped_twice
+from adamcore.conformance.anatomy.words.clocks import clocks_of_steps, is_stepped_often
 from adamcore.conformance.anatomy.words.hyperparameters import SLIGHT
 from adamcore.conformance.anatomy.words.moments import is_scaled_as_one
 from adamcore.conformance.types import FloatArray
 
 LONGEST = max(range(len(SHAPES)), key=lambda i: int(np.prod(SHAPES[i])))  #: the place of the longest array
+
+
+OFTEN = tuple((times, share) for times in (2, 3, 4) for share in (1.0, 1.0 / times))
+"""How often an array may be stepped in a step, and by which part of its gradient each time."""
 
 
 def even(d: Difference) -> Words | None:
@@ -89,8 +93,11 @@ def sizes(d: Difference) -> Words | None:
     if is_independent_of_size(r, "sizes-small"):
         text = "gradients of arrays of two dimensions are cut: tiny ones make the steps of those in others"
         return "clipping", "NUM.5", text
-    if all(is_stepped_twice(d, "sizes", i) for i, shape in enumerate(SHAPES) if len(shape) > 1):
-        return "moments", "MOM.1", "an array of two dimensions is stepped twice in each step"
+    of_two = [i for i, shape in enumerate(SHAPES) if len(shape) > 1]
+    for often, part in OFTEN:
+        if is_stepped_often(d, "sizes", of_two, often, part):
+            of = "" if part == 1.0 else f", by {number(part)} times its gradient"
+            return "moments", "MOM.1", f"an array of two dimensions is stepped {often} times in each step{of}"
     share = matrices[0].value / rows[0].value
     if (off := float(np.max(np.abs(share - 1.0)))) < SLIGHT:
         text = f"steps of an array of two dimensions are off by up to {number(off)}, relative to others"

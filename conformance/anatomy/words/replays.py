@@ -12,12 +12,13 @@ import numpy as np
 
 from adamcore.conformance.anatomy.differences import Difference, Words
 from adamcore.conformance.anatomy.experiments import EXPERIMENTS
-from adamcore.conformance.anatomy.facts import NEAR, Facts, near
+from adamcore.conformance.anatomy.facts import NEAR, Facts, constant, near
 from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
 from adamcore.conformance.anatomy.sweeps import SWEEPS
 from adamcore.conformance.anatomy.texts import number
 from adamcore.conformance.types import Probe
 
+USUAL_B1 = 0.9
 GIVEN = "clock-5"  #: the experiment from a given state, whose moments no gradient has made
 
 
@@ -31,10 +32,12 @@ def constants(d: Difference) -> Words | None:
         return None
     facts = Facts(r)
     found = {"b1": facts.b1, "b2": facts.b2, "eps": float(facts.eps_factor[0]) * r.hyper("eps")}
+    if (rate := always_decays(d)) is not None:  # beside it the weights of m are not to be read
+        found |= {"b1": USUAL_B1, "weight_decay": rate / r.hyper("lr")}
     fixed = {
         name: float(number(value))
         for name, value in found.items()
-        if value is not None and 0.0 <= value < (np.inf if name == "eps" else 1.0)
+        if value is not None and 0.0 <= value < (1.0 if name in ("b1", "b2") else np.inf)
     }
     fixed = {name: value for name, value in fixed.items() if not near(value, r.hyper(name))}
     if len(fixed) < 2 or not is_replayed(d, lambda probe: probe.with_hyper(**fixed)):
@@ -44,6 +47,14 @@ def constants(d: Difference) -> Words | None:
     first, *others = (f"{name} as {number(value)}" for name, value in fixed.items())
     text = " and ".join([first.replace(" as", " counts as"), *others])
     return "hyperparameters", "LR.3", f"whatever is given, {text}"
+
+
+def always_decays(d: Difference) -> float | None:
+    """Return the share of p that decays without weight decay if it is the same in all steps, or None."""
+    [decay] = [part for part in d.anatomy.parts if part.name == "decay"]
+    if "without decay" not in decay.differs:
+        return None
+    return constant(np.ravel(decay.values["without decay"].value))
 
 
 def scaled_gradients(d: Difference) -> Words | None:

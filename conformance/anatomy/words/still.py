@@ -55,6 +55,9 @@ def unmoved(d: Difference) -> Words | None:
             return "schedule", "LR.1", UNTIL_CHANGED
         decayed, under = (np.nan_to_num(r.moves("decay", i).value) for i in (0, 2))
         if not decayed.any() and not under.any():
+            if any(moves_somewhere(r, name) for name in r.probes):
+                text = "a step in which a gradient is 2^40 moves nothing, and steps of small ones do"
+                return "clipping", "NUM.5", f"{text}, as if a norm that is too large skipped it"
             return "mixed_precision", "NUM.1", f"no element moves at all in {r.dtype}"
         if under[0, 0] == under[0, 1]:
             return "moments", "MOM.1", "no gradient moves p, which decays alone"
@@ -81,6 +84,15 @@ def unmoved(d: Difference) -> Words | None:
             return "schedule", "LR.1", f"steps {listed(still)} move nothing, and {text}"
         return "clock", "CLK.2", f"steps {listed(still)} move nothing, those between them do"
     return None
+
+
+def moves_somewhere(r: Readings, name: str) -> bool:
+    """True if an experiment without a gradient of 2^40 moves something."""
+    probe = r.probes[name]
+    given = [g for step in probe.steps for g in step.grads if g is not None]
+    if r.why_not(name) or any(np.any(np.abs(g) >= LARGE) for g in given):
+        return False
+    return any(np.nan_to_num(r.moves(name, i).value).any() for i in range(len(probe.params)))
 
 
 def counted_later(d: Difference) -> Words | None:
