@@ -91,7 +91,9 @@ def without_scale(step: Step, stepper: Stepper) -> list[FloatArray | None] | Non
     """
     if step.scale is None:
         return None
-    return stepper.cast([None if g is None else g / step.scale for g in step.grads])
+    handed = stepper.cast(step.grads)  # rounded, where it has 16 bits
+    wide = (g if g is None else g.astype("c16" if g.dtype.kind == "c" else "f8") for g in handed)
+    return stepper.cast([g if g is None else g / step.scale for g in wide])
 
 
 def same_as_one_of(array: FloatArray, *values: FloatArray | None) -> bool:

@@ -257,5 +257,8 @@ class AffineCoefficients:
         return self.inexact(high, roundings * self.symbols.format.unit * abs(high))
 
     def keep(self, kept: Number, weight: Number) -> Number:
-        # an average may be formed with two rounded weights or with one: this is the wider of the two
-        return self.number(kept) if isinstance(kept, float) else kept
+        # an average may be formed with two rounded weights, or with one from either end: this is the widest
+        if not isinstance(kept, float):
+            return kept
+        farther = 3.0 * self.symbols.format.unit * (1.0 - kept) if kept < 0.5 else 0.0
+        return self.inexact(kept, farther)

@@ -3,9 +3,8 @@
 :func:`traced` runs the definition on expressions, a :class:`~rewriting.Rewriter` writes these in another
 form, and :func:`reordered` makes an Adam of the corpus of that.
 
-Scalars are formed in float64, so that each is rounded once where it meets an array.  An average is formed
-from the nearer end, as torch.lerp does: ``m + (1-b)*(g-m)`` only where b > 1/2, and ``g - b*(g-m)`` only
-where b <= 1/2.
+Scalars are formed in float64, so that each is rounded once where it meets an array.  An average is formed of
+two weights or from either end, as ``m - (1-b)*m + (1-b)*g``; a lerp goes from the nearer one, as torch's.
 """
 
 from __future__ import annotations
@@ -124,14 +123,8 @@ def text_of(x: Expression) -> str:
 
 def form_of(step: Traced, seed: int) -> dict[str, str]:
     """Return the results of a step in the form of this seed, as texts."""
-    rng = random.Random(seed)
-    near, plain = Rewriter(rng, step.complements), Rewriter(rng, {})
-    form = {name: text_of(near.form(x)) for name, x in step.results.items()}
-    for name, x in step.results.items():
-        weight = {"new_m0": "w1", "new_m1": "w1", "new_v": "w2"}.get(name)
-        if weight is not None:
-            form[name] = f"{form[name]} if {weight} < 0.5 else {text_of(plain.form(x))}"
-    return form
+    rewriter = Rewriter(random.Random(seed), step.complements)
+    return {name: text_of(rewriter.form(x)) for name, x in step.results.items()}
 
 
 Form = Callable[..., dict[str, Any]]  #: from ``xp`` and the values by name to the results by name

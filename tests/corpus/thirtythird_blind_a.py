@@ -189,4 +189,4 @@ class ThirtyThirdRightIterIsSaved(Coupled):
 
     def learn(self, s: Slot, g: Array) -> None:
         s.m = s.m + (1 - s.h.b1) * (g - s.m)
-        s.v = s.h.b2 * s.v + ((1 - s.h.b2) * g) * g
+        s.v = s.v + (((1 - s.h.b2) * g) * g - (1 - s.h.b2) * s.v)

@@ -97,7 +97,8 @@ def sizes(d: Difference) -> Words | None:
     for often, part in OFTEN:
         if is_stepped_often(d, "sizes", of_two, often, part):
             of = "" if part == 1.0 else f", by {number(part)} times its gradient"
-            return "moments", "MOM.1", f"an array of two dimensions is stepped {often} times in each step{of}"
+            times = "twice" if often == 2 else f"{often} times"
+            return "moments", "MOM.1", f"an array of two dimensions is stepped {times} in each step{of}"
     share = matrices[0].value / rows[0].value
     if (off := float(np.max(np.abs(share - 1.0)))) < SLIGHT:
         text = f"steps of an array of two dimensions are off by up to {number(off)}, relative to others"
@@ -142,7 +143,7 @@ def clocks_of_rows(d: Difference) -> list[FloatArray] | None:
     moved, hyper = d.anatomy.readings.moves("sizes", place).value, d.anatomy.readings.probes["sizes"].hyper
     given = [float(g) for g in PATTERN[: len(moved)]]
     found = [clocks_of_steps(d, hyper, given, moved[:, e]) for e in range(0, moved.shape[1], columns)]
-    clocks = [clock for clock in found if clock is not None]
+    clocks = [clock for clock in found if clock is not None and np.all(np.diff(clock) > 0)]
     alike = len(clocks) < len(found) or all(np.array_equal(clock, clocks[0]) for clock in clocks)
     return None if alike else clocks
 
