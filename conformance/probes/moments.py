@@ -27,7 +27,7 @@ PROBES = [
         "MOM.2/b2-zero",
         "b2=0: the second moment is the squared gradient, whatever it was before",
         (numbers(14, 4),),
-        gradients([[1.0, 64.0, -1.0, 0.5], [0.5, -0.0625, 2.0, 0.25], [-0.25, 0.5, 1.0, -2.0]] * 2),
+        gradients([[1.0, 8.0, -1.0, 0.5], [0.5, -0.125, 2.0, 0.25], [-0.25, 0.5, 1.0, -2.0]] * 2),
         {**ODD, "b2": 0.0},
     ),
     Probe(

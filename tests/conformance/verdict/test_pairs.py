@@ -80,5 +80,5 @@ def test_a_circumstance_leads_to_the_failures_of_probes_that_have_it() -> None:
     leads = {pair.wrong: {p for p, probe in PROBES.items() if pair.leads_to(probe)} for pair in PAIRS}
     assert leads["STATE.3/again"] == leads["STATE.4/uninterrupted"] == set(PROBES)
     designed = {name for name in leads["STATE.3/beside"] if not PROBES[name].drawn}
-    assert designed == {"STATE.3/beside", "STATE.3/alike", "STATE.3/meetings"}
+    assert designed == {"STATE.3/beside", "STATE.3/beside-absent", "STATE.3/alike", "STATE.3/meetings"}
     assert {"STATE.4/resumed", "BC.1/t10"} <= leads["STATE.4/resumed"] < set(PROBES)

@@ -68,7 +68,7 @@ CASES = [
         "two groups, each with its own b1, lr, weight_decay, are",
     ),
     (wide.CutByFormerRoot, "clipping", "NUM.5", "beside larger gradients in its array a first step is "),
-    (wide.CutToZero, "clipping", "NUM.5", "parameters are cut to 0"),
+    (wide.CutToZero, "clipping", "NUM.5", "after a step every parameter is 0"),
     (wide.ForgetsParameter, "moments", "STEP.1", "p does not go on from where it was"),
     (odd.ForgetsLate, "moments", "MOM.1", "from step 130 on constant gradients make steps "),
 ]
