@@ -67,9 +67,8 @@ def leaf_dtypes(adam: AdamConfig, backend: Backend, p: Array) -> LeafDtypes:
     work = arithmetic(adam, backend, p, (part, m_part, v_part))
     if not is_complex:
         storage, rest = kept(adam, backend, p)
-        m_random, v_random = at_random(adam, backend, p, (m_part, v_part))
-        found = LeafDtypes(work, m_part, v_part, is_complex, storage, rest)
-        return found._replace(m_random=m_random, v_random=v_random)
+        m, v = at_random(adam, backend, p, (m_part, v_part))
+        return LeafDtypes(work, m_part, v_part, is_complex, storage, rest, m_random=m, v_random=v)
     m = complex_moment(adam, "m_dtype", m_part, backend, p)
     v = v_part if adam.complex == "modulus" else complex_moment(adam, "v_dtype", v_part, backend, p)
     return LeafDtypes(work, m, v, is_complex)

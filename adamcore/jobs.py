@@ -185,11 +185,8 @@ def columns_of(jobs: Sequence[Job]) -> Columns:
     if isinstance(jobs, UniformJobs):
         return jobs.columns
     p, g, m, v = ([job[k] for job in jobs] for k in range(4))  # zip(*jobs) has the collector look often
-    columns = Columns(p, g, m, v)
-    if not jobs:
-        return columns
-    there = [name for name in OPTIONAL if getattr(jobs[0], name) is not None]
-    return columns._replace(**{name: [getattr(job, name) for job in jobs] for name in there})
+    there = [name for name in OPTIONAL if jobs and getattr(jobs[0], name) is not None]
+    return Columns(p, g, m, v, **{name: [getattr(job, name) for job in jobs] for name in there})
 
 
 def in_place_results(jobs: Sequence[Job]) -> Sequence[Result]:

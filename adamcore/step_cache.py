@@ -69,11 +69,9 @@ class StepCache(list[CachedStep]):
 
 def cache_of(adam: AdamConfig) -> StepCache:
     """Return the cached steps of this very object, an attribute that it gets at the first call."""
-    attributes = adam.__dict__
-    try:
-        cache: StepCache = attributes[CACHE]
-    except KeyError:
-        cache = attributes[CACHE] = StepCache()
+    cache: StepCache | None = getattr(adam, CACHE, None)  # PyTorch 2.7 traces no __dict__
+    if cache is None:
+        cache = adam.__dict__[CACHE] = StepCache()
     return cache
 
 

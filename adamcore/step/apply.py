@@ -97,7 +97,7 @@ def checked_step(
 
 def replaced(columns: Columns, indices: Sequence[int], results: Sequence[Result]) -> ResultColumns:
     """Return the arrays of all leaves after a step, of which those at the indices have results."""
-    p, _, m, v, v_max = map(list, columns[:5])
+    p, m, v, v_max = map(list, (columns.p, columns.m, columns.v, columns.v_max))
     for i, new in zip(indices, results, strict=True):
         p[i], m[i], v[i] = new.p, new.m, new.v
         if v_max:
