@@ -86,7 +86,11 @@ class Result(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """The arrays of a list of jobs by what they are: ``p[i]`` is the parameter of job i."""
+    """The arrays of a list of jobs by what they are: ``p[i]`` is the parameter of job i.
+
+    A step that is compiled reads them by name, since PyTorch 2.7 traces no slice of a named tuple, and no
+    ``_replace``.
+    """
 
     p: Sequence[Array]
     g: Sequence[Array]

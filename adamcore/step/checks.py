@@ -57,7 +57,7 @@ def check_leaves(tree: ParamTree, formats: list[Any], columns: Columns) -> None:
     The columns are looked at as a whole, since a tree may have 100,000 leaves; if anything differs, the
     leaves are looked at one by one for the message.
     """
-    gs, ms, vs, maxima = columns.g, columns.m, columns.v, columns.v_max  # as in plan.py, no slice
+    gs, ms, vs, maxima = columns.g, columns.m, columns.v, columns.v_max
     if tree.large:
         state = [("m", ms, [f and f.m for f in formats]), ("v", vs, [f and f.v for f in formats])]
         if maxima:

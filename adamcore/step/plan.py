@@ -107,7 +107,7 @@ def jobs_of_leaves(
     present: Tree,
 ) -> StepPlan:
     """Return a job for each leaf that takes part, with all checks."""
-    gs, ms, vs, maxima = columns.g, columns.m, columns.v, columns.v_max  # no slice: PyTorch 2.7 traces none
+    gs, ms, vs, maxima = columns.g, columns.m, columns.v, columns.v_max
     formats: list[Any] = [None if p is None else table.of(p) for p in tree.leaves]
     check_leaves(tree, formats, columns)
     check_kept(tree, formats, kept)

@@ -129,10 +129,10 @@ def mirror(probe: Probe) -> Probe:
     The parameters are equal, as a clone's are, so that what is shared by what they hold shows too.  From the
     third step on, gradients of one shape are turned where some are absent, so that others are absent there.
     """
-    alike = len({p.shape for p in probe.params}) == 1
+    of_one_shape = len({p.shape for p in probe.params}) == 1
     steps = []
     for s, step in enumerate(probe.steps):
-        if alike and s >= 2 and any(g is None for g in step.grads):
+        if of_one_shape and s >= 2 and any(g is None for g in step.grads):
             step = replace(step, grads=(*step.grads[1:], step.grads[0]))
         steps.append(step.each_gradient(lambda g: -2.0 * g))
     half = 1.0 if probe.manner == "alike" else 0.5

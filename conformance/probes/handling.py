@@ -133,7 +133,7 @@ PROBES = [
             manner="alike"),
     Probe("STATE.3/beside-absent", "a second optimizer in turn, where other parameters lose their gradients",
           (numbers(175, 3), numbers(176, 3)),
-          tuple(replace(step, grads=(step.grads[0], None)) for step in moving(177, 6, (3,), (3,))), ODD,
+          without(moving(177, 6, (3,), (3,)), *[(1,)] * 6), ODD,
           needs={"missing": ("skip",)}, manner="beside"),
     replace(PLAIN, name="STATE.3/second-run", manner="again",
             about="an object that has made another run: this one begins anew"),

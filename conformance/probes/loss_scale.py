@@ -37,9 +37,9 @@ def times(step: Step, scale: float) -> Step:
 def overflowed(step: Step, first: float | None = np.inf, last: float | None = np.nan) -> Step:
     """Return the step with an infinity in its first gradient and a NaN in its last one, or others."""
     grads = [np.array(g) for g in step.grads if g is not None]
-    for number, place, bad in ((0, 0, first), (-1, -1, last)):
+    for end, bad in ((0, first), (-1, last)):
         if bad is not None:
-            grads[number].flat[place] = bad
+            grads[end].flat[end] = bad
     return replace(step, grads=tuple(grads))
 
 

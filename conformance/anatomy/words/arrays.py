@@ -21,6 +21,7 @@ from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.anatomy.words.clocks import is_stepped_often, is_stepped_twice
 from adamcore.conformance.anatomy.words.moments import correction, first_moment, second_moment
 from adamcore.conformance.anatomy.words.not_finite import not_finite
+from adamcore.conformance.anatomy.words.replays import power_of_gradient
 from adamcore.conformance.anatomy.words.still import factors_without_averages, still
 from adamcore.conformance.types import FloatArray
 
@@ -77,12 +78,8 @@ def cut_alone(d: Difference) -> float | None:
         cut = tuple(step.each_gradient(lambda x: np.sign(x) * g) for step in probe.steps)
         return readings_of_claim(claim, {"alone": replace(probe, steps=cut)}, r.dtype).moves("alone")[:, 0]
 
-    low, high = -40.0, 40.0  # exponents of two, between which the first step grows
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        less = abs(steps(2.0**middle).value[0]) < abs(moved.value[0])
-        low, high = (middle, high) if less else (low, middle)
-    return float(2.0**low) if low < 30.0 and steps(2.0**low).all_equal(moved) else None
+    power = power_of_gradient(steps, moved, 40.0)
+    return float(2.0**power) if power < 30.0 and steps(2.0**power).all_equal(moved) else None
 
 
 def forget_small(d: Difference) -> bool:

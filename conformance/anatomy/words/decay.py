@@ -15,6 +15,7 @@ from adamcore.conformance.anatomy.facts import NEAR, constant, near
 from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.readings import readings_of_claim
 from adamcore.conformance.anatomy.texts import number
+from adamcore.conformance.anatomy.words.replays import power_of_gradient
 from adamcore.conformance.anatomy.words.steps import clock
 from adamcore.conformance.rules import RULE_OF
 from adamcore.conformance.types import FloatArray, Start
@@ -204,12 +205,9 @@ def constant_gradient(d: Difference) -> float | None:
         return readings_of_claim(claim, {"offset": probe}, r.dtype).moves("offset")[:, 0]
 
     sign = np.sign(small[0].value[0] * steps(1.0).value[0])
-    low, high = -60.0, 60.0
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        less = abs(steps(sign * 2.0**middle).value[0]) < abs(small[0].value[0])
-        low, high = (middle, high) if less else (low, middle)
-    return float(sign * 2.0**low) if low < 59.0 and steps(sign * 2.0**low).all_equal(small[0]) else None
+    power = power_of_gradient(lambda g: steps(sign * g), small[0], 60.0)
+    g = float(sign * 2.0**power)
+    return g if power < 59.0 and steps(g).all_equal(small[0]) else None
 
 
 def moved_by_epsilon(d: Difference) -> float | None:

@@ -13,12 +13,13 @@ import numpy as np
 from adamcore.conformance.anatomy.differences import Difference, Words
 from adamcore.conformance.anatomy.experiments import EXPERIMENTS
 from adamcore.conformance.anatomy.facts import NEAR, Facts, constant, near
+from adamcore.conformance.anatomy.measured import Measured
 from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
 from adamcore.conformance.anatomy.sweeps import SWEEPS
 from adamcore.conformance.anatomy.texts import number
 from adamcore.conformance.types import Probe
 
-USUAL_B1 = 0.9
+USUAL_B1 = 0.9  #: what is tried where p decays in every run, so that b1 is not to be read
 GIVEN = "clock-5"  #: the experiment from a given state, whose moments no gradient has made
 
 
@@ -80,6 +81,22 @@ def scaled_gradients(d: Difference) -> Words | None:
         return None
     doubt = "" if GIVEN in r.probes and not r.why_not(GIVEN) else f", or eps {number(1.0 / times)} times"
     return "moments", "MOM.1", f"each gradient counts {number(times)} times{doubt}"
+
+
+def power_of_gradient(steps: Callable[[float], Measured], moved: Measured, most: float) -> float:
+    """Return the exponent of two of the gradient that makes a first step of this length.
+
+    Args:
+        steps: the steps that a gradient makes, the longer the larger it is.
+        moved: the steps that it is to make.
+        most: exponents are tried from ``-most`` to ``most``; beyond them, the end is returned.
+    """
+    low, high = -most, most
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        less = abs(steps(2.0**middle).value[0]) < abs(moved.value[0])
+        low, high = (middle, high) if less else (low, middle)
+    return low
 
 
 def is_replayed(d: Difference, change: Callable[[Probe], Probe]) -> bool:
