@@ -53,7 +53,7 @@ def check_axis(axis: str, value: object) -> None:
 'outside-uncorrected', 'inside-corrected', 'inside-uncorrected'; nearest: 'outside-corrected'
     """
     allowed = AXES[axis]
-    if isinstance(value, str | bool) and value in allowed:  # 1 is no True
+    if isinstance(value, (str, bool)) and value in allowed:  # 1 is no True
         return
     near = difflib.get_close_matches(str(value), [str(a) for a in allowed], n=1, cutoff=0.4)
     hint = f"; nearest: {near[0]!r}" if near else ""

@@ -76,7 +76,7 @@ class AdamConfig:
             axes.check_axis(name, getattr(self, name))
         for name in MOMENT_DTYPES:
             dtype = getattr(self, name)
-            if not isinstance(dtype, str | None):
+            if not isinstance(dtype, (str, type(None))):  # Dynamo of PyTorch 2.7 reads no union of types
                 otherwise = "the parameter's" if name == "moment_dtype" else "that of moment_dtype"
                 raise HyperparameterError(
                     f"{name}={dtype!r} ({type(dtype).__name__}): expected the name of a dtype, such as "

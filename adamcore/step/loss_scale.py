@@ -37,7 +37,7 @@ def read_loss_scale(given: LossScale, backend: Backend) -> tuple[Scalar | None, 
                 "grad_scale=0.0: expected a number > 0, by which gradients are divided; leave it out for 1"
             )
         scale = scale if value is None else value
-    if flag is None or isinstance(flag, bool | int | float):
+    if flag is None or isinstance(flag, (bool, int, float)):
         return scale, bool(flag)
     if not hasattr(flag, "dtype") or tuple(flag.shape) != ():
         came = f"an array of shape {tuple(flag.shape)}" if hasattr(flag, "shape") else type(flag).__name__

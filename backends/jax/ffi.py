@@ -5,25 +5,24 @@ once.  XLA calls it through its foreign function interface: a handler, written i
 reads XLA's call frame, lays out the kernel's table and runs the kernel.  One call steps a whole list of
 arrays and copies their clocks.
 
-The handler reads the structures of version 0.3 of the interface (``xla/ffi/api/c_api.h``, a part of
-jaxlib).  With any other version :func:`available` is False, and XLA does the work itself.
+The handler reads the structures of a few versions of the interface
+(:mod:`adamcore.backends.jax.ffi_handler`).  With any other :func:`available` is False, and XLA does the work
+itself.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from itertools import count
-from pathlib import Path
 from typing import Any, Protocol
 
 import jax
 
 from adamcore.backends.jax import ffi_handler
-from adamcore.backends.jax.ffi_handler import RANK, VERSION
+from adamcore.backends.jax.ffi_handler import RANK
 from adamcore.backends.jax.ffi_threads import shared_text
 from adamcore.backends.kernels import llvm, loop
 from adamcore.backends.kernels.body import inputs_of, outputs_of
@@ -46,18 +45,11 @@ class Call(Protocol):
 
 @cache
 def available() -> bool:
-    """True if this jaxlib has version 0.3 of the interface and machine code is available.
+    """True if the handler knows this jaxlib's interface and machine code is available.
 
     The system must be POSIX: the handler calls malloc, free and sched_yield.
     """
-    if os.name != "posix" or not llvm.available() or not hasattr(jax, "ffi"):
-        return False
-    try:
-        text = (Path(jax.ffi.include_dir()) / "xla" / "ffi" / "api" / "c_api.h").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    found = tuple(re.findall(r"#define XLA_FFI_API_(?:MAJOR|MINOR) (\d+)", text))
-    return found == VERSION
+    return os.name == "posix" and llvm.available() and ffi_handler.version() is not None
 
 
 @lru_cache(maxsize=256)

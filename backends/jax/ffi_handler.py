@@ -1,17 +1,37 @@
 """The handler of a custom call, in LLVM's language: it reads XLA's call frame and runs a kernel.
 
-The structures are those of version 0.3 of the interface (``xla/ffi/api/c_api.h``, a part of jaxlib).
+The structures are those of versions 0.1 to 0.3 of the interface (``xla/ffi/api/c_api.h``, a part of jaxlib),
+which differ only in what the handler never reads.
 """
 
 from __future__ import annotations
 
+import re
+from functools import cache
+from pathlib import Path
+
+import jax
+
 from adamcore.backends.kernels.objects import each
 
-VERSION = ("0", "3")  #: the version of the interface, major and minor
+VERSIONS = ((0, 1), (0, 2), (0, 3))  #: of the interface, major and minor
 
 # Positions in words of 8 bytes.
 EXTENSION, STAGE, ARGUMENTS, RESULTS = 1, 4, 7, 12  #: in a call frame; the last two: count, types, buffers
 DATA, RANK, DIMS = 3, 4, 5  #: in a buffer
+
+
+@cache
+def version() -> tuple[int, int] | None:
+    """Return the version of this jaxlib's interface; None if it is none of :data:`VERSIONS`."""
+    if not hasattr(jax, "ffi"):
+        return None
+    try:
+        text = (Path(jax.ffi.include_dir()) / "xla" / "ffi" / "api" / "c_api.h").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    found = re.findall(r"#define XLA_FFI_API_(?:MAJOR|MINOR) (\d+)", text)
+    return next((x for x in VERSIONS if [*map(str, x)] == found), None)
 
 
 def handler(body: str) -> str:
@@ -21,6 +41,7 @@ def handler(body: str) -> str:
         body: lines that end in ``ret ptr null``.  They have ``%given`` and ``%args``, the number of the
             arguments and where their buffers are, and ``%made`` and ``%rets``, the same of the results.
     """
+    major, minor = version() or VERSIONS[-1]
     return f"""
 declare ptr @malloc(i64)
 declare void @free(ptr)
@@ -37,8 +58,8 @@ metadata:
   %major.slot = getelementptr i32, ptr %meta, i64 6
   %minor.slot = getelementptr i32, ptr %meta, i64 7
   %traits.slot = getelementptr i32, ptr %meta, i64 8
-  store i32 {VERSION[0]}, ptr %major.slot
-  store i32 {VERSION[1]}, ptr %minor.slot
+  store i32 {major}, ptr %major.slot
+  store i32 {minor}, ptr %minor.slot
   store i32 0, ptr %traits.slot
   ret ptr null
 stage:

@@ -62,7 +62,7 @@ def test_files_of_numpy(tmp_path: Path) -> None:
 def test_groups_of_zarr(tmp_path: Path) -> None:
     zarr = pytest.importorskip("zarr")
     group = zarr.open_group(str(tmp_path / "g"), mode="w")
-    group.create_array("layer/w", data=W, chunks=(2, 2))
+    group.create_array("layer/w", shape=W.shape, chunks=(2, 2), dtype=W.dtype)[...] = W
     found = named(tmp_path / "g", "params", ParameterError)
     assert list(found) == ["layer/w"]
     assert same_bits(values(found)["layer/w"], W)
