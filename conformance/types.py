@@ -41,6 +41,7 @@ Manner = Literal[
     "vacant",
     "again",
     "twice",
+    "remade",
 ]
 """How a probe is run: see :attr:`Probe.manner`."""
 RunKey = tuple[str, str]  #: the name of a probe, and a dtype
@@ -175,7 +176,8 @@ class Probe:
     "replaced" assigns numbers to hyperparameters, also where the optimizer has made tensors of them; in all
     other runs these are written to.  "vacant" has a group without parameters.  "again" begins the run of an
     object that has made another one, on other numbers.  "twice" restores a saved state, saves that at once,
-    and restores it too.
+    and restores it too.  "remade" restores it in an optimizer that is made with the hyperparameters of that
+    moment; in all other runs it is made with those of the start, and then gets those of the moment.
     """
     twin: str | None = None  #: the probe whose run must be the same bit for bit
     only: tuple[str, ...] = ()  #: the dtypes that it is run in; empty: all
@@ -285,6 +287,7 @@ class Run:
     did not raise."""
     unsupported: str | None = None  #: why the candidate cannot run the probe, which is then skipped
     written: list[str] = field(default_factory=list)  #: inputs that it wrote to: "gradient 0 in step 3"
+    unheld: tuple[int, ...] = ()  #: parameters that the optimizer was given and does not hold at the end
     closure: list[str] = field(default_factory=list)  #: what was wrong with a closure in which step
     compilations: list[int] = field(default_factory=list)  #: for each step, the programs compiled in it
     eager: bool = False  #: True if what was to be compiled was run as it is written, since that takes long

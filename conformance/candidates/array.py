@@ -87,7 +87,7 @@ class ArrayCandidate:
             lr=hasattr(self.cls, "set_lr"),
             changes=can_change,
             groups=has_groups,
-            manners=() if probe.groups else ("used", "again"),
+            manners=() if probe.groups else ("used", "again", "remade"),
         )
         if reason:
             return Run(unsupported=reason)
@@ -172,10 +172,15 @@ class ArrayStepper(Stepper):
     def resumed(self) -> Stepper:
         self.need("get_state")
         self.need("set_state")
-        again = ArrayStepper(self.candidate, self.probe, self.dtype, self.after)
+        probe, is_remade = self.probe, self.probe.manner == "remade"
+        if is_remade:
+            probe = probe.with_hyper(**self.changed, **({} if self.lr is None else {"lr": self.lr}))
+        again = ArrayStepper(self.candidate, probe, self.dtype, self.after)
         if self.probe.manner == "used":
             again.move_nothing()
         again.restore(copy.deepcopy(self.optimizer.get_state()))
+        if is_remade:
+            return again
         if self.lr is not None:  # no part of a state: who resumes a run hands over what was set
             again.set_lr(self.lr)
         if self.changed:

@@ -84,6 +84,10 @@ class Stepper:
         """Return the parameters between two steps as NumPy arrays, or None if nothing is to be seen then."""
         return None
 
+    def unheld(self) -> tuple[int, ...]:
+        """Return the numbers of the parameters that the optimizer was given and does not hold."""
+        return ()
+
     def share(self, other: Any) -> None:
         """Step by the very function of another one, of the same hyperparameters, where there is one."""
 
@@ -215,6 +219,7 @@ HARD: Mapping[Manner, str] = {
     "replaced": "its hyperparameters are in no groups, where others could take their place",
     "vacant": "it has no groups without parameters",
     "again": "its optimizers begin once",
+    "remade": "a saved state of it is restored with the hyperparameters that it began with",
 }
 
 

@@ -136,6 +136,7 @@ MANNERS: tuple[Manner, ...] = (
     "used",
     "replaced",
     "vacant",
+    "remade",
 )  #: in which any class can be run
 CLOSURES: tuple[Manner, ...] = ("closure", "silent closure")
 COMPILING = 30.0  #: seconds that may go into probes in which torch.compile compiles something
@@ -268,8 +269,9 @@ class TorchStepper(Stepper):
         return self.candidate.cls(params, **arguments)
 
     def again(self) -> TorchStepper:
-        """Return another one, of the same probe, at its beginning."""
-        return TorchStepper(self.candidate, self.probe, self.dtype)
+        """Return another one, of the same probe, at its beginning; a "remade" one has the current numbers."""
+        probe = self.probe.with_hyper(**self.changed) if self.probe.manner == "remade" else self.probe
+        return TorchStepper(self.candidate, probe, self.dtype)
 
     def owners(self) -> Any:
         """Return the state of the optimizer, by parameter; nothing if it has none, as some wrappers."""
@@ -320,6 +322,13 @@ class TorchStepper(Stepper):
 
     def held(self) -> list[FloatArray] | None:
         return [to_numpy(p.detach()) for p in self.params]
+
+    def unheld(self) -> tuple[int, ...]:
+        groups = getattr(self.optimizer, "param_groups", None)
+        if groups is None:
+            return ()
+        held = {id(p) for group in groups for p in group["params"]}
+        return tuple(i for i, p in enumerate(self.params) if id(p) not in held)
 
     def place(self, params: Sequence[FloatArray]) -> None:
         with self.torch.no_grad():

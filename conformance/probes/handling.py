@@ -123,6 +123,10 @@ PROBES = [
         "STATE.4/resumed-rate", "a new lr, then a run is saved and restored: it goes on with the new one",
         (numbers(168, 3),), scheduled(moving(169, 6, (3,)), {1: 0.125}), {**ODD, "b1": 0.9, "b2": 0.99})),
     resumed(Probe(
+        "STATE.4/resumed-remade", "a new lr, then a run is saved, and restored in an optimizer made with it",
+        (numbers(181, 3),), scheduled(moving(182, 6, (3,)), {1: 0.125}),
+        {**ODD, "b1": 0.9, "b2": 0.99, "weight_decay": 0.0}, manner="remade")),
+    resumed(Probe(
         "STATE.4/resumed-many", "a dozen arrays, one empty, one of rows, saved and restored: each its own",
         tuple(numbers(130 + i, *shape) for i, shape in enumerate(DOZEN)), moving(150, 4, *DOZEN), ODD)),
     Probe("STATE.3/equal", "arrays that begin with the same numbers: each has its own gradients and moments",

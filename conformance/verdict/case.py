@@ -88,6 +88,10 @@ class Case:
         kept = (moments for run in self.runs.values() for after in run.moments for moments in after)
         return any(x is not None and np.any(x.m) and np.any(x.v) for x in kept)
 
+    def holds_others(self) -> bool:
+        """Return whether the optimizer steps other parameters than those it was given in every run."""
+        return all(run.unheld for run in self.runs.values() if run.params)
+
     def passes(self, other: Adam, result: Result) -> bool:
         """Return whether the run passes under another claim; False if the probe does not apply to it.
 

@@ -145,7 +145,9 @@ def by_faults(case: Case, failures: Sequence[Result], catalogue: Sequence[Fault]
         observed = fault.observed + (in_one_dtype(case, like) if of_layout else "")
         still = fault.name == NOTHING and not against  # in no run, so that it is no matter of which array
         area, rule = ("moments", "STEP.1") if still else (fault.area, fault.rule)
-        if still and case.learns():
+        if still and case.holds_others():
+            area, observed = "layout", f"{observed}: its groups hold other tensors than those it was given"
+        elif still and case.learns():
             area, observed = (
                 "hyperparameters",
                 f"{observed}, though m and v go on: lr counts as 0, or p is put back",

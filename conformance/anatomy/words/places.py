@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,11 +18,12 @@ from adamcore.conformance.anatomy.ordinary import (
     is_independent_of_size,
     unevenness,
 )
-from adamcore.conformance.anatomy.readings import Readings
+from adamcore.conformance.anatomy.readings import Readings, readings_of_claim
 from adamcore.conformance.anatomy.texts import listed, number
 from adamcore.conformance.anatomy.words.clocks import clocks_of_steps, is_stepped_often
 from adamcore.conformance.anatomy.words.hyperparameters import SLIGHT
 from adamcore.conformance.anatomy.words.moments import is_scaled_as_one
+from adamcore.conformance.anatomy.words.replays import power_of_gradient
 from adamcore.conformance.types import FloatArray
 
 LONGEST = max(range(len(SHAPES)), key=lambda i: int(np.prod(SHAPES[i])))  #: the place of the longest array
@@ -90,21 +92,40 @@ def sizes(d: Difference) -> Words | None:
                       for many in (False, True))  # fmt: skip
     if not all(row.all_equal(rows[0]) for row in rows):
         return None
+    of_two = [i for i, shape in enumerate(SHAPES) if len(shape) > 1]
+    if (part := share_of_gradient(d, of_two)) is not None:
+        return "moments", "MOM.1", f"each gradient of an array of two dimensions counts {number(part)} times"
     if is_independent_of_size(r, "sizes-small"):
         text = "gradients of arrays of two dimensions are cut: tiny ones make the steps of those in others"
         return "clipping", "NUM.5", text
-    of_two = [i for i, shape in enumerate(SHAPES) if len(shape) > 1]
-    for often, part in OFTEN:
-        if is_stepped_often(d, "sizes", of_two, often, part):
-            of = "" if part == 1.0 else f", by {number(part)} times its gradient"
+    for often, share in OFTEN:
+        if is_stepped_often(d, "sizes", of_two, often, share):
+            of = "" if share == 1.0 else f", by {number(share)} times its gradient"
             times = "twice" if often == 2 else f"{often} times"
             return "moments", "MOM.1", f"an array of two dimensions is stepped {times} in each step{of}"
-    share = matrices[0].value / rows[0].value
-    if (off := float(np.max(np.abs(share - 1.0)))) < SLIGHT:
+    ratio = matrices[0].value / rows[0].value
+    if (off := float(np.max(np.abs(ratio - 1.0)))) < SLIGHT:
         text = f"steps of an array of two dimensions are off by up to {number(off)}, relative to others"
         return "coefficients", "NUM.4", text
-    times = listed(share)
+    times = listed(ratio)
     return "layout", "STEP.1", f"a step of an array of two dimensions is {times} times that of one of one"
+
+
+def share_of_gradient(d: Difference, arrays: Sequence[int]) -> float | None:
+    """Return the number by which gradients of these arrays are multiplied, or None if it is none."""
+    claim, r = d.anatomy.claim, d.anatomy.readings
+    if claim is None:
+        return None
+    first = replace(r.probes["sizes"], steps=r.probes["sizes"].steps[:1])
+
+    def step(times: float) -> Measured:
+        steps = tuple(s.each_gradient(lambda g: times * g) for s in first.steps)
+        one = readings_of_claim(claim, {"sizes": replace(first, steps=steps)}, r.dtype)
+        return one.moves("sizes", arrays[0])[0, :1]
+
+    power = power_of_gradient(step, r.moves("sizes", arrays[0])[0, :1], 20.0)
+    times = float(number(2.0**power))
+    return times if is_stepped_often(d, "sizes", arrays, 1, times) else None
 
 
 def is_matrix_moved(r: Readings) -> bool:

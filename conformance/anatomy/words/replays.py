@@ -5,7 +5,7 @@ Such a change disturbs the readings of several parts, and so it is looked for be
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -33,21 +33,33 @@ def constants(d: Difference) -> Words | None:
         return None
     facts = Facts(r)
     found = {"b1": facts.b1, "b2": facts.b2, "eps": float(facts.eps_factor[0]) * r.hyper("eps")}
+    tried = [found]
     if (rate := always_decays(d)) is not None:  # beside it the weights of m are not to be read
-        found |= {"b1": USUAL_B1, "weight_decay": rate / r.hyper("lr")}
-    fixed = {
-        name: float(number(value))
-        for name, value in found.items()
-        if value is not None and 0.0 <= value < (1.0 if name in ("b1", "b2") else np.inf)
-    }
-    fixed = {name: value for name, value in fixed.items() if not near(value, r.hyper(name))}
-    if len(fixed) < 2 or not is_replayed(d, lambda probe: probe.with_hyper(**fixed)):
+        decay = {**found, "weight_decay": rate / r.hyper("lr")}
+        tried = [decay | {"b1": USUAL_B1}, decay | {"b1": r.hyper("b1")}]
+    fixed = next((some for values in tried if (some := not_as_given(r, values)) and fits(d, some)), None)
+    if fixed is None:
         return None
     if fixed.get("b1") == fixed.get("b2") == 0.0:
         return "moments", "MOM.1", "each step is a first one: no gradient counts in a later step"
     first, *others = (f"{name} as {number(value)}" for name, value in fixed.items())
     text = " and ".join([first.replace(" as", " counts as"), *others])
     return "hyperparameters", "LR.3", f"whatever is given, {text}"
+
+
+def not_as_given(r: Readings, values: Mapping[str, float | None]) -> dict[str, float]:
+    """Return the values that hyperparameters may have, rounded, unless they are those that were given."""
+    known = {
+        name: float(number(value))
+        for name, value in values.items()
+        if value is not None and 0.0 <= value < (1.0 if name in ("b1", "b2") else np.inf)
+    }
+    return {name: value for name, value in known.items() if not near(value, r.hyper(name))}
+
+
+def fits(d: Difference, fixed: Mapping[str, float]) -> bool:
+    """True if several hyperparameters have these values, whatever is given."""
+    return len(fixed) > 1 and is_replayed(d, lambda probe: probe.with_hyper(**fixed))
 
 
 def always_decays(d: Difference) -> float | None:
