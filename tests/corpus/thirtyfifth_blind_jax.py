@@ -89,17 +89,17 @@ def ThirtyFifthRightJaxRavelled(
 ) -> optax.GradientTransformation:
     """Adam over rows: leaves of one dtype are joined end to end, stepped at once and cut up again."""
 
-    def row(params: list[X], grads: list[X], mu: list[X], nu: list[X], rate: X, t: X) -> list[list[X]]:
-        g, m, v = (jnp.concatenate([jnp.ravel(a) for a in part]) for part in (grads, mu, nu))
+    def row(parts: list[list[X]], rate: X, t: X) -> list[list[X]]:
+        g, m, v = (jnp.concatenate([jnp.ravel(a) for a in part]) for part in parts)
         m = (m + (1 - b1) * (g - m)).astype(m.dtype)
         v = (b2 * v + weights_of(g, b2)).astype(v.dtype)
         below = jnp.sqrt(v / left(b2, t, v) + eps_root) + eps
         change = (-(rate / left(b1, t, m)) * (m / below)).astype(m.dtype)
         ends = [0]
-        for p in params:
-            ends.append(ends[-1] + p.size)
-        pieces = list(zip(params, ends, ends[1:], strict=False))
-        return [[a[i:j].reshape(p.shape) for p, i, j in pieces] for a in (change, m, v)]
+        for a in parts[1]:
+            ends.append(ends[-1] + a.size)
+        pieces = list(zip(parts[1], ends, ends[1:], strict=False))
+        return [[a[i:j].reshape(old.shape) for old, i, j in pieces] for a in (change, m, v)]
 
     def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ScaleByAdamState]:
         count, rate = optax.safe_increment(state.count), at(learning_rate, state.count)
@@ -108,8 +108,8 @@ def ThirtyFifthRightJaxRavelled(
         made: list[list[X]] = [list(given), list(mu), list(nu)]
         for dtype in sorted({str(m.dtype) for m in mu}):
             own = [i for i, m in enumerate(mu) if str(m.dtype) == dtype]
-            parts = [[a[i] for i in own] for a in (mu, given, mu, nu)]
-            for old, new in zip(made, row(*parts, rate, count), strict=True):
+            parts = [[a[i] for i in own] for a in (given, mu, nu)]
+            for old, new in zip(made, row(parts, rate, count), strict=True):
                 for i, a in zip(own, new, strict=True):
                     old[i] = a
         changes, first, second = (jax.tree.unflatten(tree, a) for a in made)
