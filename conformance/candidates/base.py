@@ -95,6 +95,7 @@ class Stepper:
     moved_first = False  #: True if the last step changed a parameter before it called its closure
     state_taken = False  #: True if loading took entries out of the state that it was given, or put some in
     loss_lost = False  #: True if it returned nothing of what its closure returned
+    other_loss = ""  #: which number it returned in place of its closure's loss, if it did
 
     def clocks(self) -> list[int] | None:
         """Return the clock of each parameter, or None if it cannot be read."""

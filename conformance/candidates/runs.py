@@ -73,6 +73,8 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
                 run.closure.append(f"called its closure {stepper.closure_calls} times in step {index}")
             elif stepper.moved_first:
                 run.closure.append(f"changed a parameter before it called its closure in step {index}")
+            elif stepper.other_loss:
+                run.closure.append(f"returned {stepper.other_loss} in step {index}")
             elif stepper.loss_lost and probe.level == "should":
                 run.closure.append(f"returned nothing of its closure's loss in step {index}")
             run.compilations.append(compilations.count() - compiled)

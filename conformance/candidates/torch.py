@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
@@ -414,7 +415,7 @@ class TorchStepper(Stepper):
 
         A parameter without a gradient is no part of the sum.
         """
-        self.closure_calls, self.moved_first = 0, False
+        self.closure_calls, self.moved_first, given = 0, False, [None]
         before = [p.detach().clone() for p in self.params]
 
         def closure() -> Any:
@@ -422,11 +423,13 @@ class TorchStepper(Stepper):
             self.moved_first |= not all(map(self.is_same, before, self.params))
             self.optimizer.zero_grad()
             loss = self.closure_loss(grads)
-            return None if self.probe.manner == "silent closure" else loss
+            given[:] = [None if self.probe.manner == "silent closure" else loss]
+            return given[0]
 
         try:
             returned = self.optimizer.step(closure)
             self.loss_lost = returned is None and self.probe.manner == "closure"
+            self.other_loss = other_number(returned, given[0])
         except (TypeError, ValueError, NotImplementedError, AssertionError) as error:
             if self.closure_calls:
                 raise
@@ -443,6 +446,22 @@ class TorchStepper(Stepper):
         if terms:
             loss.backward()
         return loss
+
+
+def other_number(returned: Any, loss: Any) -> str:
+    """Return which number a step returned in place of the loss, with the loss; "" if it returned none.
+
+    A loss that is rounded to 16 bits is none.
+
+    >>> other_number(0.0, 2.5), other_number(None, 2.5), other_number(2.5, 2.5)
+    ('0 where its closure returned 2.5', '', '')
+    """
+    try:
+        got, want = float(returned), float(loss)
+    except (TypeError, ValueError, RuntimeError):  # no numbers, or several
+        return ""
+    alike = math.isclose(got, want, rel_tol=2.0**-7) or (math.isnan(got) and math.isnan(want))
+    return "" if alike else f"{got:.4g} where its closure returned {want:.4g}"
 
 
 def takes_closure(made_by: Callable[..., Any]) -> bool:

@@ -67,6 +67,7 @@ UNSCALED = Probe(
 
 ELSEWHERE = (numbers(170, 5), numbers(171, 2, 2))  #: what the parameters of that run are set to
 ROWS = ((5,), (4, 6))
+SHAPES = ((2,), (3,), (2, 2), (4,))
 DOZEN = (*((2,),) * 4, (0,), *((2,),) * 6, (4, 3))  #: shapes, so many that sorted names are not in order
 
 
@@ -79,8 +80,8 @@ def rows(seed: int, count: int) -> tuple[Step, ...]:
 
 
 def apart(seed: int) -> tuple[Step, ...]:
-    """Return eight steps; in the first half parameters lack gradients in some, and the last one in all."""
-    return without(moving(seed, 8, *((2,),) * 4), (1, 3), (1, 3), (2, 3), (3,), (3,))
+    """Return eight steps; in the first half parameters lack gradients in some, and the second one in all."""
+    return without(moving(seed, 8, *SHAPES), (1, 3), (1, 3), (1, 2), (1,), (1,))
 
 
 PROBES = [
@@ -104,8 +105,8 @@ PROBES = [
           PLAIN.hyper, only=("float32", "float64")),
     resumed(Probe(
         "STATE.4/resumed-apart", "saved and restored when each parameter has had updates of its own number",
-        tuple(numbers(23 + i, 2) for i in range(4)), apart(30), {**ODD, "b1": 0.9, "b2": 0.99},
-        needs={"missing": ("skip",)})),
+        tuple(numbers(23 + i, *shape) for i, shape in enumerate(SHAPES)), apart(30),
+        {**ODD, "b1": 0.9, "b2": 0.99}, needs={"missing": ("skip",)})),
     resumed(Probe(
         "STATE.4/resumed-first", "saved and restored before the first step, which is t=1 all the same",
         (numbers(27, 3),), moving(28, 1, (3,)), {**ODD, "b1": 0.9, "b2": 0.99})),

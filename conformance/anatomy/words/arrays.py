@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -193,6 +194,9 @@ def first_alone(d: Difference) -> Words | None:
     after = ("normal", "neighbours", "scale", "signs", "last")
     if not all(r.moves(name).all_equal(claimed.moves(name)) for name in after):
         return None
+    if (times := times_apart(d)) is not None:
+        text = f"the first array is stepped {times} times in each step, by 1/{times} of its gradient"
+        return "moments", "STEP.1", f"{text} and with moments of its own each time"
     if r.moves("linear").all_equal(claimed.moves("linear")):  # beside others it is stepped as claimed
         if r.moves("alone").value.any():
             return None
@@ -201,6 +205,20 @@ def first_alone(d: Difference) -> Words | None:
         return "moments", "MOM.1", "the first array is stepped twice in each step, alone and beside others"
     text = "the first array is not stepped as claimed, and those after it are: its step over theirs is "
     return "layout", "STEP.1", d.beside("alone", text)
+
+
+def times_apart(d: Difference) -> int | None:
+    """Return how often an array is stepped, each time by its part of a gradient and own moments, or None."""
+    r, claim = d.anatomy.readings, d.anatomy.claim
+    if claim is None or r.why_not("alone"):
+        return None
+    probe = r.probes["alone"]
+    for times in (2, 3, 4):
+        steps = tuple(step.each_gradient(partial(np.multiply, 1.0 / times)) for step in probe.steps)
+        one = readings_of_claim(claim, {"alone": replace(probe, steps=steps)}, r.dtype).moves("alone")
+        if r.moves("alone").all_equal(one * times):
+            return times
+    return None
 
 
 def scalars_beside_others(d: Difference) -> Words | None:

@@ -38,7 +38,7 @@ def even(d: Difference) -> Words | None:
     r = d.anatomy.readings
     if (factors := factors_of_places(d)) is not None:
         text = f"gradients are multiplied by {listed(factors)}, one after the other"
-        return "layout", "STEP.1", f"{text}, whatever their size"
+        return "moments", "MOM.1", f"{text}, whatever their size"
     if "sizes-small" not in r.probes or r.why_not("sizes-small") or r.why_not("sizes"):
         return None
     if (clocks := clocks_of_rows(d)) is not None:
