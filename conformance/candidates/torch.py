@@ -457,7 +457,7 @@ def other_number(returned: Any, loss: Any) -> str:
     ('0 where its closure returned 2.5', '', '')
     """
     try:
-        got, want = float(returned), float(loss)
+        got, want = (float(x.detach() if hasattr(x, "detach") else x) for x in (returned, loss))
     except (TypeError, ValueError, RuntimeError):  # no numbers, or several
         return ""
     alike = math.isclose(got, want, rel_tol=2.0**-7) or (math.isnan(got) and math.isnan(want))

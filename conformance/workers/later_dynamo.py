@@ -26,10 +26,10 @@ class LaterDynamo(ModuleType):
     def graph_break(self, *args: Any, **named: Any) -> None:
         """Do nothing: there is no graph."""
 
-    def disable(self, fn: Any = None, recursive: bool = True, *, wrapping: bool = True, **named: Any) -> Any:
+    def disable(self, fn: Any = None, recursive: bool = True, **named: Any) -> Any:
         """Return a function of PyTorch as it is; a candidate's own is given to Dynamo."""
-        if wrapping or fn is None:
-            return self._load().disable(fn, recursive, wrapping=wrapping, **named)
+        if not getattr(fn, "__module__", "").startswith("torch."):
+            return self._load().disable(fn, recursive, **named)
         self._left.append(fn)
         return fn
 

@@ -194,13 +194,13 @@ def first_alone(d: Difference) -> Words | None:
     after = ("normal", "neighbours", "scale", "signs", "last")
     if not all(r.moves(name).all_equal(claimed.moves(name)) for name in after):
         return None
-    if (times := times_apart(d)) is not None:
+    if r.moves("linear").all_equal(claimed.moves("linear")):  # tiny gradients move it as claimed
+        if not r.moves("alone").value.any():
+            return "moments", "STEP.1", "an array of one element does not move without others"
+        if (times := times_apart(d)) is None:
+            return None
         text = f"the first array is stepped {times} times in each step, by 1/{times} of its gradient"
         return "moments", "STEP.1", f"{text} and with moments of its own each time"
-    if r.moves("linear").all_equal(claimed.moves("linear")):  # beside others it is stepped as claimed
-        if r.moves("alone").value.any():
-            return None
-        return "moments", "STEP.1", "an array of one element does not move without others"
     if is_stepped_twice(d, "main"):
         return "moments", "MOM.1", "the first array is stepped twice in each step, alone and beside others"
     text = "the first array is not stepped as claimed, and those after it are: its step over theirs is "

@@ -125,7 +125,8 @@ def share_of_gradient(d: Difference, arrays: Sequence[int]) -> float | None:
 
     power = power_of_gradient(step, r.moves("sizes", arrays[0])[0, :1], 20.0)
     times = float(number(2.0**power))
-    return times if is_stepped_often(d, "sizes", arrays, 1, times) else None
+    is_other = abs(times - 1.0) > SLIGHT
+    return times if is_other and is_stepped_often(d, "sizes", arrays, 1, times) else None
 
 
 def is_matrix_moved(r: Readings) -> bool:

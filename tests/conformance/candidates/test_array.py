@@ -215,6 +215,28 @@ def test_an_object_that_has_made_another_run_begins_anew() -> None:
         assert judge(claim, second, "float64", run).status == status
 
 
+def test_a_state_may_be_restored_where_the_rate_of_now_is_that_of_the_start() -> None:
+    class BeginsAgain(Good):
+        """A state that is loaded brings the rate with which the run began."""
+
+        def init(self, params: list[np.ndarray], hyper: dict[str, float]) -> None:
+            super().init(params, hyper)
+            self.first = hyper["lr"]
+
+        def get_state(self) -> dict[str, Any]:
+            return {**super().get_state(), "first": self.first}
+
+        def set_state(self, state: dict[str, Any]) -> None:
+            super().set_state(state)
+            self.set_lr(state["first"])
+
+    claim = Adam.like("torch.AdamW")
+    for name, failing in (("STATE.4/resumed-rate", "passed"), ("STATE.4/resumed-remade", "failed")):
+        for cls, status in ((Good, "passed"), (BeginsAgain, failing)):
+            run = ArrayCandidate(cls, {}).run(PROBES[name], "float64")
+            assert judge(claim, PROBES[name], "float64", run).status == status
+
+
 def test_a_state_may_be_saved_as_soon_as_it_is_restored() -> None:
     class Waits(Good):
         """What is loaded waits for the next step; until then there is nothing to save."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -228,6 +229,44 @@ def test_a_loss_that_is_lost_is_seen() -> None:
     should = replace(closures(), level="should")
     assert loses.run(should, "float32").closure[0] == "returned nothing of its closure's loss in step 1"
     assert keeps.run(should, "float32").closure == loses.run(closures(), "float32").closure == []
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (lambda loss: loss, ""),
+        (lambda loss: loss.bfloat16(), ""),  # fewer digits of the same number
+        (lambda loss: None, ""),
+        (lambda loss: (loss, 0.0), ""),  # no number
+        (lambda loss: loss + 1, "where its closure returned"),
+        (lambda loss: 0.0, "returned 0 where its closure returned"),
+    ],
+)
+def test_another_number_than_the_loss_is_seen(told: Callable[[Any], Any], said: str) -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    class Tells(torch.optim.AdamW):  # type: ignore[misc, name-defined]
+        def step(self, closure: Any = None) -> Any:
+            loss = super().step(closure)
+            return None if loss is None else told(loss)
+
+    run = TorchCandidate(Tells, {}, None, None).run(closures(), "float32")
+    assert said in "".join(run.closure[:1])
+    assert bool(run.closure) == bool(said)
+
+
+def test_an_optimizer_of_other_tensors_is_seen() -> None:
+    torch = pytest.importorskip("torch")
+    from adamcore.conformance.candidates.torch import TorchCandidate
+
+    class MadeBeforeMove(torch.optim.AdamW):  # type: ignore[misc, name-defined]
+        def __init__(self, params: Any, **settings: Any) -> None:
+            super().__init__([p.detach().clone() for p in params], **settings)
+
+    runs = [TorchCandidate(cls, {}, None, None).run(probe(), "float32")
+            for cls in (MadeBeforeMove, torch.optim.AdamW)]  # fmt: skip
+    assert [run.unheld for run in runs] == [(0, 1), ()]
 
 
 def test_a_closure_that_is_not_taken_is_not_served() -> None:

@@ -29,6 +29,7 @@ steps(optimizer)
 assert not is_loaded()
 of_group = AdamW.add_param_group.__wrapped__
 assert getattr(of_group, DISABLED) is of_group
+assert torch._dynamo.disable(lambda x: x)(3) == 3
 assert torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)).item() == 2
 assert is_loaded()
 assert sys.modules["torch._dynamo"] is torch._dynamo is not None

@@ -30,6 +30,19 @@ class OneElementKeepsIts(Parts):
         return super().first(m, g) if g.size > 1 else m + g
 
 
+class FirstByParts(Parts):
+    """The first array is in three places, each with a third of the gradient and moments of its own."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        if i:
+            super().one(i, g)
+            return
+        moments = self.m[i], self.v[i]
+        for _ in range(3):
+            self.m[i], self.v[i] = moments
+            super().one(i, g / 3)
+
+
 class MultipliedByFirst(Parts):
     """The step of an array is multiplied by its first gradient."""
 
@@ -214,6 +227,7 @@ class DropsEveryThird(Parts):
         (PausedRate, "schedule", "LR.1", "after steps without a gradient, a step is 0.9 times as large"),
         (OwnRate, "hyperparameters", "STEP.1", "lr is 0.002 where 0.001 is claimed"),
         (StoredInHalf, "mixed_precision", "NUM.1", "few bits for its exponent"),
+        (FirstByParts, "moments", "STEP.1", "is stepped 3 times in each step, by 1/3 of its gradient"),
         (StepsFirstTwice, "moments", "MOM.1", "the first array is stepped twice in each step"),
         (
             StepsFirstFarther,

@@ -32,6 +32,13 @@ class MatricesInSingle(Parts):
         return (float(np.float32(first)), second) if self.ndim == 2 else (first, second)
 
 
+class MatricesHalf(Parts):
+    """The gradient of a matrix is divided by two, of which one is its own."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g / 2 if g.ndim == 2 else g)
+
+
 class CutByFirstQuarter(Parts):
     """Gradients are cut to a norm of 1 by the norm of their first quarters, as of one rank of four."""
 
@@ -67,8 +74,9 @@ class WeighedByPlace(Parts):
 @pytest.mark.parametrize(
     ("cls", "area", "rule", "observed"),
     [
-        (WeighedByPlace, "layout", "STEP.1", "gradients are multiplied by 1, 2, one after the other"),
+        (WeighedByPlace, "moments", "MOM.1", "gradients are multiplied by 1, 2, one after the other"),
         (MatricesTwice, "moments", "MOM.1", "an array of two dimensions is stepped twice in each step"),
+        (MatricesHalf, "moments", "MOM.1", "each gradient of an array of two dimensions counts 0.5 times"),
         (MatricesInSingle, "coefficients", "NUM.4", "steps of an array of two dimensions are off by up to "),
         (CutByFirstQuarter, "clipping", "NUM.5", "gradients are cut by some of them alone"),
         (LastIsFirst, "layout", "STEP.1", ""),

@@ -25,6 +25,12 @@ class OfTwoConstants(OfConstants):
     fixed: ClassVar[dict[str, float]] = {"b1": 0.5, "eps": 0.25}
 
 
+class OfConstantsButOne(OfConstants):
+    """Of an AdamW b1 and lr alone are those that are given."""
+
+    fixed: ClassVar[dict[str, float]] = {"b2": 0.999, "eps": 1e-8, "weight_decay": 0.01}
+
+
 class WithoutMemory(Parts):
     """Each step begins with moments of zeros, at a clock of 0."""
 
@@ -49,6 +55,10 @@ class OfTheOthersBetas(Parts):
     ("cls", "observed"),
     [
         (OfConstants, "whatever is given, b1 counts as 0.9 and b2 as 0.999 and eps as 1e-08"),
+        (
+            OfConstantsButOne,
+            "whatever is given, b2 counts as 0.999 and eps as 1e-08 and weight_decay as 0.01",
+        ),
         (OfTwoConstants, "whatever is given, b1 counts as 0.5 and eps as 0.25"),
     ],
 )
