@@ -29,6 +29,9 @@ from adamcore.conformance.types import FloatArray
 LONGEST = max(range(len(SHAPES)), key=lambda i: int(np.prod(SHAPES[i])))  #: the place of the longest array
 
 
+MOST_PARTS = 4  #: more may be sizes of gradients that are multiplied
+COARSE = 2.0**-8  #: half a step of bfloat16, relative to a number
+
 OFTEN = tuple((times, share) for times in (2, 3, 4) for share in (1.0, 1.0 / times))
 """How often an array may be stepped in a step, and by which part of its gradient each time."""
 
@@ -38,7 +41,15 @@ def even(d: Difference) -> Words | None:
     r = d.anatomy.readings
     if (factors := factors_of_places(d)) is not None:
         text = f"gradients are multiplied by {listed(factors)}, one after the other"
+        is_left_out = set(np.round(factors, 6)) == {0.0, 1.0}  # what counts does so as it should
+        area = ("layout", "STEP.1") if is_left_out else ("moments", "MOM.1")
+        return *area, f"{text}, whatever their size"
+    if (factors := factors_of_parts(d)) is not None:
+        text = f"gradients in successive parts of an array are multiplied by {listed(factors)}"
         return "moments", "MOM.1", f"{text}, whatever their size"
+    if (most := roundings(r)) is not None:
+        text = f"equal elements of an array differ by up to {number(most)} of a step, as if some were rounded"
+        return "mixed_precision", "NUM.1", f"{text} to few bits more often than others"
     if "sizes-small" not in r.probes or r.why_not("sizes-small") or r.why_not("sizes"):
         return None
     if (clocks := clocks_of_rows(d)) is not None:
@@ -63,6 +74,30 @@ def factors_of_places(d: Difference) -> FloatArray | None:
         if near(times[n:], times[:-n]) and not near(times, times[0]):
             return times[:n]
     return None
+
+
+def factors_of_parts(d: Difference) -> FloatArray | None:
+    """Return how many times gradients count in each of a few successive parts of an array, or None.
+
+    Where none counts more than once they may be cut.
+    """
+    r, claimed = d.anatomy.readings, d.anatomy.claimed
+    if claimed is None or r.why_not("large"):
+        return None
+    times = (r.curve("large") / claimed.curve("large")).value
+    begins = [0, *(i for i in range(1, len(times)) if not near(times[i], times[i - 1]))]
+    few = 1 < len(begins) <= MOST_PARTS
+    return times[begins] if few and np.isfinite(times).all() and np.max(times) > 1.0 + NEAR else None
+
+
+def roundings(r: Readings) -> float | None:
+    """Return by which share of a step equal elements differ if it is one of rounding in bfloat16, or None."""
+    if r.why_not("sizes"):
+        return None
+    steps = np.concatenate([np.abs(r.moves("sizes", i).value[:, 0]) for i in range(len(SHAPES))])
+    off = float(np.max(np.abs(unevenness(r, ["sizes"]).value)))
+    share = off / float(np.max(steps)) if np.max(steps) > 0 else np.inf
+    return share if share < COARSE else None
 
 
 def sizes(d: Difference) -> Words | None:

@@ -32,7 +32,7 @@ def still(d: Difference) -> Words:
         return "moments", "NUM.2", small
     if (words := unmoved_after_zeros(d)) is not None:
         return words
-    if (words := counted_later(d)) is not None:
+    if (words := counted_later(d) or never_counted(d)) is not None:
         return words
     if are_small_beside_others(d):
         text = "beside much larger gradients in its array a small one does not move p; alone it does"
@@ -103,6 +103,18 @@ def counted_later(d: Difference) -> Words | None:
         return None
     given, counted = np.array(held) + 1, np.argmax(moved[:, held], axis=0) + 1
     return "moments", "MOM.1", f"gradients of steps {listed(given)} first count in steps {listed(counted)}"
+
+
+def never_counted(d: Difference) -> Words | None:
+    """Return the words on some steps that move p by older gradients, and whose own never count, or None."""
+    moved = np.nan_to_num(d.anatomy.readings.moves("normal").value) != 0  # by step, and by element
+    own = moved[:, :T]
+    lost = [s for s in range(T) if not own[:, s].any()]
+    if not lost or len(lost) == T or not all(own[s, s] for s in range(T) if s not in lost):
+        return None
+    if not all(moved[s].any() for s in lost):
+        return None
+    return "moments", "MOM.1", f"gradients of steps {listed(np.array(lost) + 1)} never count; p moves in them"
 
 
 def are_put_off(d: Difference, still: FloatArray) -> bool:

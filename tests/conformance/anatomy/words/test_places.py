@@ -71,10 +71,30 @@ class WeighedByPlace(Parts):
         super().one(i, g * np.resize([1.0, 2.0], g.size).reshape(g.shape))
 
 
+class HalvesWeighed(Parts):
+    """Of two ranks the first has three tokens and the second one; the means of both are averaged."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        late = np.arange(g.size).reshape(g.shape) >= (g.size + 1) // 2
+        super().one(i, g * np.where(late, 2.0, 2.0 / 3.0))
+
+
+class LastInHalf(Parts):
+    """The elements behind the last four of an array that fit are averaged in float16."""
+
+    def first(self, m: FloatArray, g: FloatArray) -> FloatArray:
+        after = super().first(m, g)
+        late = np.arange(g.size).reshape(g.shape) >= g.size - g.size % 4
+        with np.errstate(over="ignore"):
+            return np.where(late, after.astype(np.float16).astype(after.dtype), after)
+
+
 @pytest.mark.parametrize(
     ("cls", "area", "rule", "observed"),
     [
         (WeighedByPlace, "moments", "MOM.1", "gradients are multiplied by 1, 2, one after the other"),
+        (HalvesWeighed, "moments", "MOM.1", "in successive parts of an array are multiplied by 0.66667, 2"),
+        (LastInHalf, "mixed_precision", "NUM.1", "equal elements of an array differ by up to "),
         (MatricesTwice, "moments", "MOM.1", "an array of two dimensions is stepped twice in each step"),
         (MatricesHalf, "moments", "MOM.1", "each gradient of an array of two dimensions counts 0.5 times"),
         (MatricesInSingle, "coefficients", "NUM.4", "steps of an array of two dimensions are off by up to "),

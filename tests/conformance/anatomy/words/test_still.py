@@ -95,6 +95,20 @@ class PutOff(Parts):
         return [p.copy() for p in self.shown]
 
 
+class StepsByLast(Parts):
+    """Every second step is one by the gradient of the step before."""
+
+    def init(self, params: list[FloatArray], hyper: dict[str, float]) -> None:
+        super().init(params, hyper)
+        self.shared: dict[int, FloatArray] = {}
+
+    def one(self, i: int, g: FloatArray) -> None:
+        last = self.shared.pop(i, None)
+        if last is None:
+            self.shared[i] = g.copy()
+        super().one(i, g if last is None else last)
+
+
 @pytest.mark.parametrize(
     ("cls", "area", "rule", "observed"),
     [
@@ -102,6 +116,7 @@ class PutOff(Parts):
         (ZerosStay, "moments", "STEP.1", "an array of zeros does not move, and others do"),
         (NormOverflows, "clipping", "NUM.5", "in a step with a gradient of 2^40 no gradient moves p; small"),
         (EverySecondSums, "moments", "MOM.1", "gradients of steps 1, 3, 5, 7, 9, 11 first count in steps 2,"),
+        (StepsByLast, "moments", "MOM.1", "gradients of steps 2, 4, 6, 8, 10, 12 never count"),
         (WarmsUpFromZero, "schedule", "LR.1", "the first step moves nothing, and those after it are as"),
         (RisesFromZero, "schedule", "LR.1", "the first step moves nothing, and those after it, whose size"),
         (RisesAndStops, "schedule", "LR.1", "steps 7, 8, 9, 10, 11, 12 move nothing, and where no clock"),
