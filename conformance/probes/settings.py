@@ -22,6 +22,7 @@ def changed(seed: int, changes: Mapping[int, Mapping[str, float]], count: int = 
 
 
 SCHEDULE = (0.125, 0.25, 0.5, 0.0, 0.75, 0.375, 0.0625)  #: a weight_decay for each step
+RATES = {1: 0.5, 2: 0.0625, 3: 0.375, 5: 0.125, 6: 0.25, 7: 0.4375, 9: 0.03125, 10: 0.3125, 11: 0.1875}
 GROUPED = ((3,), (2,), (2, 2), (3,))
 GROUPS: tuple[Mapping[str, float], ...] = (
     {"lr": 0.125, "b1": 0.75, "b2": 0.875, "eps": 0.0625, "weight_decay": 0.5},
@@ -79,7 +80,7 @@ PROBES = [
         "LR.1/function",
         "lr is a function of the number of updates, 0 at first, also of a run that is restored",
         (numbers(108, 3),),
-        scheduled(moving(109, 6, (3,)), {1: 0.5, 2: 0.0625, 3: 0.375, 5: 0.125}),
+        scheduled(moving(109, 12, (3,)), RATES),
         START,
         manner="scheduled",
     )),

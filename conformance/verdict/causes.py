@@ -148,10 +148,7 @@ def by_faults(case: Case, failures: Sequence[Result], catalogue: Sequence[Fault]
         if still and case.holds_others():
             area, observed = "layout", f"{observed}: its groups hold other tensors than those it was given"
         elif still and case.learns():
-            area, observed = (
-                "hyperparameters",
-                f"{observed}, though m and v go on: lr counts as 0, or p is put back",
-            )
+            observed = f"{observed}, though m and v go on: p is not written to, or lr counts as 0"
         found = Finding(area, rule, SAYS[rule], observed, evidence=like[0].evidence)
         if against < len(like):
             yield Cause([found], like, fault=fault, against=against)

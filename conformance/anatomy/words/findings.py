@@ -31,9 +31,18 @@ from adamcore.conformance.anatomy.words import (
 from adamcore.conformance.anatomy.words.hyperparameters import SLIGHT
 from adamcore.conformance.anatomy.words.not_finite import not_finite
 from adamcore.conformance.anatomy.words.replays import constants, scaled_gradients
+from adamcore.conformance.anatomy.words.several import one_of_several
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Finding, Probe
 
+OF_A_TRACE = (
+    "ConcretizationTypeError",
+    "NonConcreteBooleanIndexError",
+    "TracerArrayConversionError",
+    "TracerBoolConversionError",
+    "TracerIntegerConversionError",
+    "UnexpectedTracerError",
+)  #: the errors of JAX where a program under jit is to know a number
 ROOT_BELOW_0 = ("math domain error", "expected a nonnegative input")  #: what math.sqrt says, by Python's age
 
 WORDS: dict[str, Callable[[Difference], Words]] = {
@@ -77,6 +86,14 @@ def ordinary_error(anatomy: Anatomy) -> str:
     """Return the error of an ordinary run, or nothing."""
     run = anatomy.readings.runs.get("main")
     return "" if anatomy.claimed is None or run is None else run.error or ""
+
+
+def raised(error: str) -> Words:
+    """Return the words on an error of every ordinary step, which follow before the error."""
+    if error.partition(":")[0] in OF_A_TRACE:
+        text = "a step that is compiled asks for the value of what it computes: it raises"
+        return "compilation", "STEP.3", text
+    return "moments", "STEP.1", "an ordinary step raises"
 
 
 def raises_always(anatomy: Anatomy) -> bool:
@@ -159,8 +176,8 @@ def has_few_bits(d: Difference) -> bool:
 def first_finding(anatomy: Anatomy) -> Finding | None:
     """Return the finding of the first part that is not as claimed, or None if all are."""
     with np.errstate(all="ignore"):
-        if (raised := raised_in(anatomy)) is not None:
-            area, rule, observed = raised
+        if (words := raised_in(anatomy)) is not None:
+            area, rule, observed = words
             return Finding(area, rule, SAYS[rule], observed)
         part = first_difference(anatomy)
         if part is None:
@@ -168,16 +185,18 @@ def first_finding(anatomy: Anatomy) -> Finding | None:
         error = ordinary_error(anatomy)
         first = part.name == "hyperparameters" or (part.name == "circumstances" and raises_always(anatomy))
         if error and first:
-            return Finding("moments", "STEP.1", SAYS["STEP.1"], f"an ordinary step raises {error}")
+            area, rule, text = raised(error)
+            return Finding(area, rule, SAYS[rule], f"{text} {error}")
         difference = Difference(anatomy, part)
         of_clock = clocks.counted(difference) if part.name in SHOW_CLOCK else None
-        told = from_start(difference) or constants(difference) or scaled_gradients(difference) or of_clock
+        told = from_start(difference) or constants(difference) or scaled_gradients(difference)
+        told = told or one_of_several(difference) or of_clock
         area, rule, observed = told or WORDS[part.name](difference)
         fine = part.name in ("correction", "epsilon", "clock") and area != "nesterov"
         off = difference.largest() if fine else np.inf
         if off < SLIGHT or (area == "bias_correction" and has_few_bits(difference)):
-            if part.name == "epsilon" and (words := small_epsilon(anatomy)) is not None:
-                return Finding(words[0], words[1], SAYS[words[1]], words[2])
+            if part.name == "epsilon" and (of_eps := small_epsilon(anatomy)) is not None:
+                return Finding(of_eps[0], of_eps[1], SAYS[of_eps[1]], of_eps[2])
             area, rule = "coefficients", "NUM.4"
             observed = f"the {part.name} is off by up to {number(off)}, relative to what is claimed"
             if anatomy.claimed is not None and scatter(anatomy.readings, anatomy.claimed) > 4.0 * DOUBLE:

@@ -54,7 +54,8 @@ def not_as_given(r: Readings, values: Mapping[str, float | None]) -> dict[str, f
         for name, value in values.items()
         if value is not None and 0.0 <= value < (1.0 if name in ("b1", "b2") else np.inf)
     }
-    return {name: value for name, value in known.items() if not near(value, r.hyper(name))}
+    given = r.probes["main"].hyper
+    return {name: value for name, value in known.items() if not near(value, given.get(name, 0.0))}
 
 
 def fits(d: Difference, fixed: Mapping[str, float]) -> bool:

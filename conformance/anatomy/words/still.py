@@ -55,7 +55,10 @@ def unmoved(d: Difference) -> Words | None:
             return "schedule", "LR.1", UNTIL_CHANGED
         decayed, under = (np.nan_to_num(r.moves("decay", i).value) for i in (0, 2))
         if not decayed.any() and not under.any():
-            if any(moves_somewhere(r, name) for name in r.probes):
+            moved = [name for name in r.probes if moves_somewhere(r, name)]
+            if moved and all(r.probes[name].hyper.get("weight_decay") for name in moved):
+                return "moments", "MOM.1", "no gradient moves p, and decay alone moves some arrays"
+            if moved:
                 text = "a step in which a gradient is 2^40 moves nothing, and steps of small ones do"
                 return "clipping", "NUM.5", f"{text}, as if a norm that is too large skipped it"
             return "mixed_precision", "NUM.1", f"no element moves at all in {r.dtype}"

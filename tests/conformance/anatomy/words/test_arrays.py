@@ -244,7 +244,7 @@ class DropsEveryThird(Parts):
             "STEP.1",
             "the last of two equal arrays makes, times the step, 0.5 where",
         ),
-        (LastOfTwoAdams, "moments", "STEP.1", "the last of two equal arrays makes, times the step, 2 where"),
+        (LastOfTwoAdams, "moments", "STEP.1", "each step of the last of several arrays is 2 times as long"),
         (OneScaleForAll, "storage", "STORE.9", "the moments of a small one are 0 after its step"),
         (LastForgets, "moments", "MOM.1", "the last of two equal arrays makes, times the step, 0.77778"),
         (SumsOfEverySecond, "layout", "STEP.1", "in one array after the other, 1, 4, 1 times as claimed"),

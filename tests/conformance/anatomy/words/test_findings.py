@@ -144,6 +144,18 @@ def test_an_ordinary_step_that_raises_is_said_first() -> None:
     assert_found(first_finding(whole_anatomy(NoNegativeMoment)), "moments", "STEP.1", observed)
 
 
+def test_a_number_that_a_program_is_to_know_is_a_matter_of_its_compilation() -> None:
+    class ConcretizationTypeError(TypeError):
+        """As JAX has it."""
+
+    class TakesItem(Parts):
+        def one(self, i: int, g: FloatArray) -> None:
+            raise ConcretizationTypeError("abstract value")
+
+    observed = "asks for the value of what it computes: it raises ConcretizationTypeError: abstract value"
+    assert_found(first_finding(whole_anatomy(TakesItem)), "compilation", "STEP.3", observed)
+
+
 def test_steps_that_raise_with_several_arrays_alone() -> None:
     class OneMaster(Parts):
         def step(self, grads: list[FloatArray | None]) -> list[FloatArray]:

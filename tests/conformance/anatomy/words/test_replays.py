@@ -105,3 +105,17 @@ class LargeEps(Parts):
 )
 def test_a_given_state_tells_gradients_from_eps(cls: Any, area: str, rule: str, observed: str) -> None:
     assert_found(first_finding(whole_anatomy(cls)), area, rule, observed)
+
+
+class OwnDecay(Parts):
+    """It takes no weight decay, and decays by 0.01."""
+
+    hyper = ("lr", "b1", "b2", "eps")
+
+    def init(self, params: list[Array], hyper: dict[str, float]) -> None:
+        super().init(params, hyper | {"weight_decay": 0.01})
+
+
+def test_a_constant_may_stand_for_what_cannot_be_given() -> None:
+    found = first_finding(whole_anatomy(OwnDecay))
+    assert_found(found, "decay", "DEC.2", "without weight decay, weights decay by ")

@@ -95,6 +95,14 @@ class PutOff(Parts):
         return [p.copy() for p in self.shown]
 
 
+class SecondDecays(Parts):
+    """Of several arrays every second one decays, and no gradient moves any."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        if i % 2:
+            self.p[i] = self.decay(self.p[i])
+
+
 class StepsByLast(Parts):
     """Every second step is one by the gradient of the step before."""
 
@@ -116,6 +124,7 @@ class StepsByLast(Parts):
         (ZerosStay, "moments", "STEP.1", "an array of zeros does not move, and others do"),
         (NormOverflows, "clipping", "NUM.5", "in a step with a gradient of 2^40 no gradient moves p; small"),
         (EverySecondSums, "moments", "MOM.1", "gradients of steps 1, 3, 5, 7, 9, 11 first count in steps 2,"),
+        (SecondDecays, "moments", "MOM.1", "no gradient moves p, and decay alone moves some arrays"),
         (StepsByLast, "moments", "MOM.1", "gradients of steps 2, 4, 6, 8, 10, 12 never count"),
         (WarmsUpFromZero, "schedule", "LR.1", "the first step moves nothing, and those after it are as"),
         (RisesFromZero, "schedule", "LR.1", "the first step moves nothing, and those after it, whose size"),
