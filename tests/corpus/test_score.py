@@ -18,11 +18,16 @@ SURVIVORS = {
     "eighteenth_blind_torch.py:EighteenthTorchBufferOfOtherName": "it needs a state with other names",
     "twentyseventh_blind_a.py:TwentySeventhSavedRateWins": "it needs a rate that is not set again",
     "thirtieth_blind_c.py:ThirtiethLoadTakesOldRate": "it needs a rate that is not set again",
+    "thirtyfourth_blind_b.py:ThirtyFourthLoadBringsOldRate": "it needs a rate that is not set again",
+    "thirtyfourth_blind_torch.py:ThirtyFourthTorchNamesClash": "it refuses groups, and says so",
     "twentyseventh_blind_torch.py:TwentySeventhTorchLeavesInGraph": "it raises in every probe: broken",
 }
 """Wrong Adams that are not killed, and what no run has."""
 
 MISNAMED = {
+    "thirtyseventh_blind_e.py:ThirtySeventhBStateOfModelsDtype": "moments of float16 have few bits as well",
+    "thirtyfifth_blind_torch_c.py:ThirtyFifthBTorchMultiplierUnread": "later steps' decay is not read either",
+    "thirtyfirst_blind_e.py:ThirtyFirstBWarmupOfZeroSteps": "a rate of 0 is like a p that is not written to",
     "thirtythird_blind_a.py:ThirtyThirdCopyNotAwaited": "its buffer is that of other arrays of one size too",
     "thirtysecond_blind_jax.py:ThirtySecondJaxIntegerBeta": "with b1=0 it has NaN, whatever makes it",
     "thirtyfirst_blind_a.py:ThirtyFirstLastWindowDiscarded": "what skips steps looks like a clock",

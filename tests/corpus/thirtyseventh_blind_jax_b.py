@@ -106,7 +106,7 @@ def ThirtySeventhBRightJaxPartition(
         return made
 
     def update(grads: Tree, state: Any, params: Tree = None) -> tuple[Tree, optax.ScaleByAdamState]:
-        outer = jax.tree.structure(params)
+        outer: Any = jax.tree.structure(params)
         count = optax.safe_increment(state.count)
         of = [jax.tree.leaves(tree) for tree in (grads, state.mu, state.nu, params)]
         triples: list[Any] = [None] * outer.num_leaves

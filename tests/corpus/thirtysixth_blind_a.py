@@ -176,7 +176,7 @@ class ThirtySixthRightCachedByName(Undecayed):
 
     def update(self, s: Slot, g: Array) -> None:
         of = s.p.dtype.type
-        cache = {"t": s.t, "mean": s.m, "var": s.v}
+        cache: dict[str, Any] = {"t": s.t, "mean": s.m, "var": s.v}
         c1, c2 = corrections(s.h, cache["t"])
         d1, d2 = np.asarray(1 - s.h.b1, of), np.asarray(1 - s.h.b2, of)
         cache["mean"] = cache["mean"] + d1 * (g - cache["mean"])
