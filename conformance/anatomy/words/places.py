@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -86,8 +87,24 @@ def factors_of_parts(d: Difference) -> FloatArray | None:
         return None
     times = (r.curve("large") / claimed.curve("large")).value
     begins = [0, *(i for i in range(1, len(times)) if not near(times[i], times[i - 1]))]
-    few = 1 < len(begins) <= MOST_PARTS
-    return times[begins] if few and np.isfinite(times).all() and np.max(times) > 1.0 + NEAR else None
+    factors = times[begins]
+    few = 1 < len(begins) <= MOST_PARTS and np.isfinite(times).all() and np.max(times) > 1.0 + NEAR
+    return factors if few and are_steps_of(d, factors) else None
+
+
+def are_steps_of(d: Difference, factors: FloatArray) -> bool:
+    """True if equal elements make the claimed steps of their gradients times these numbers, one each."""
+    claim, r = d.anatomy.claim, d.anatomy.readings
+    if claim is None or r.why_not("sizes"):
+        return False
+    probe, ways = r.probes["sizes"], []
+    for times in factors:
+        steps = tuple(step.each_gradient(partial(np.multiply, times)) for step in probe.steps)
+        one = readings_of_claim(claim, {"sizes": replace(probe, steps=steps)}, r.dtype)
+        ways.append(one.moves("sizes").value[:, 0])
+    every = [moved for i in range(len(SHAPES)) for moved in r.moves("sizes", i).value.T]
+    fits = np.array([[near(moved, way) for way in ways] for moved in every])
+    return bool(fits.any(axis=1).all() and fits.any(axis=0).all())
 
 
 def roundings(r: Readings) -> float | None:
