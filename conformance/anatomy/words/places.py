@@ -31,7 +31,7 @@ LONGEST = max(range(len(SHAPES)), key=lambda i: int(np.prod(SHAPES[i])))  #: the
 
 
 MOST_PARTS = 4  #: more may be sizes of gradients that are multiplied
-COARSE = 2.0**-8  #: half a step of bfloat16, relative to a number
+COARSE = 2.0**-10  #: two roundings to float16, relative to a number
 
 OFTEN = tuple((times, share) for times in (2, 3, 4) for share in (1.0, 1.0 / times))
 """How often an array may be stepped in a step, and by which part of its gradient each time."""
@@ -108,7 +108,7 @@ def are_steps_of(d: Difference, factors: FloatArray) -> bool:
 
 
 def roundings(r: Readings) -> float | None:
-    """Return by which share of a step equal elements differ if it is one of rounding in bfloat16, or None."""
+    """Return by which share of a step equal elements differ if it is one of rounding to float16, or None."""
     if r.why_not("sizes"):
         return None
     steps = np.concatenate([np.abs(r.moves("sizes", i).value[:, 0]) for i in range(len(SHAPES))])
