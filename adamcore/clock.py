@@ -50,8 +50,7 @@ class Ticker:
         self, adam: AdamConfig, backend: Backend, lr: Any, hyper: Mapping[str, Any] | None = None
     ) -> None:
         self.plain, self.backend, self.hyper = adam, backend, hyper or {}
-        # Dynamo of PyTorch 2.7 asks no dict whether it is true.
-        self.scheduled = len(self.hyper) > 0 and any(callable(x) for x in self.hyper.values())
+        self.scheduled = any(callable(x) for x in self.hyper.values())
         self.adam = adam if self.scheduled else self.at(None)
         self.lr = adam.lr if lr is None else lr
         self.known: dict[tuple[int, float | None], Coefficients | None] = {}

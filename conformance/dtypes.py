@@ -155,9 +155,8 @@ def round_probe(probe: Probe, name: str, m: str | None = None, v: str | None = N
         return round_to(x, name)
 
     return replace(
-        probe,
+        probe.each_gradient(into),
         params=tuple(into(p) for p in probe.params),
-        steps=tuple(step.each_gradient(into) for step in probe.steps),
         start=tuple(
             Start(s.t, into(s.m, m or name), into(s.v, v or name), into(s.v_max, v or name))
             for s in probe.start

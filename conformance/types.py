@@ -249,6 +249,10 @@ class Probe:
         """Return the probe with other hyperparameters."""
         return replace(self, hyper={**self.hyper, **changes})
 
+    def each_gradient(self, made: Callable[[FloatArray], FloatArray]) -> Probe:
+        """Return the probe with what a function makes of each gradient that is there."""
+        return replace(self, steps=tuple(step.each_gradient(made) for step in self.steps))
+
     def of(self, which: Sequence[int]) -> Probe:
         """Return the probe of some of its parameters, in this order."""
 

@@ -328,7 +328,7 @@ class TorchStepper(Stepper):
         groups = getattr(self.optimizer, "param_groups", None)
         if groups is None:
             return ()
-        held = {id(p) for group in groups for p in group["params"]}
+        held = {id(p) for group in groups for p in group.get("params", ())}
         return tuple(i for i, p in enumerate(self.params) if id(p) not in held)
 
     def place(self, params: Sequence[FloatArray]) -> None:
@@ -415,21 +415,22 @@ class TorchStepper(Stepper):
 
         A parameter without a gradient is no part of the sum.
         """
-        self.closure_calls, self.moved_first, given = 0, False, [None]
+        self.closure_calls, self.moved_first, loss = 0, False, None
         before = [p.detach().clone() for p in self.params]
 
         def closure() -> Any:
+            nonlocal loss
             self.closure_calls += 1
             self.moved_first |= not all(map(self.is_same, before, self.params))
             self.optimizer.zero_grad()
-            loss = self.closure_loss(grads)
-            given[:] = [None if self.probe.manner == "silent closure" else loss]
-            return given[0]
+            computed = self.closure_loss(grads)
+            loss = None if self.probe.manner == "silent closure" else computed
+            return loss
 
         try:
             returned = self.optimizer.step(closure)
             self.loss_lost = returned is None and self.probe.manner == "closure"
-            self.other_loss = other_number(returned, given[0])
+            self.other_loss = other_number(returned, loss)
         except (TypeError, ValueError, NotImplementedError, AssertionError) as error:
             if self.closure_calls:
                 raise

@@ -54,11 +54,7 @@ def shrink(probe: Probe, evidence: Evidence) -> list[Probe]:
     def element(a: FloatArray) -> FloatArray:
         return np.asarray(a[at]).reshape(1)
 
-    single = replace(
-        one,
-        params=(element(probe.params[i]),),
-        steps=tuple(step.each_gradient(element) for step in one.steps),
-    )
+    single = replace(one.each_gradient(element), params=(element(probe.params[i]),))
     kept = replace(single, steps=tuple(replace(step, lr=None) for step in single.steps))
     smaller = [kept] if any(step.lr is not None for step in single.steps) else []
     return [*smaller, single, one, whole]

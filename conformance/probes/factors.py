@@ -120,8 +120,10 @@ def reshaped(probe: Probe, shape: Callable[[tuple[int, ...]], tuple[int, ...]]) 
     def made(a: FloatArray) -> FloatArray:
         return np.reshape(a, shape(np.shape(a)))
 
-    steps = tuple(step.each_gradient(made) for step in probe.steps)
-    steps = tuple(s if s.before is None else replace(s, before=tuple(map(made, s.before))) for s in steps)
+    steps = tuple(
+        s if s.before is None else replace(s, before=tuple(map(made, s.before)))
+        for s in probe.each_gradient(made).steps
+    )
     start = tuple(replace(s, m=made(s.m), v=made(s.v), v_max=made(s.v_max)) for s in probe.start)
     return replace(probe, params=tuple(map(made, probe.params)), steps=steps, start=start)
 
@@ -156,8 +158,7 @@ def made_real(a: FloatArray) -> FloatArray:
 
 def real_alone(probe: Probe) -> Probe:
     """Return a probe without complex parameters."""
-    steps = tuple(step.each_gradient(made_real) for step in probe.steps)
-    return replace(probe, params=tuple(map(made_real, probe.params)), steps=steps)
+    return replace(probe.each_gradient(made_real), params=tuple(map(made_real, probe.params)))
 
 
 SETTINGS = (

@@ -43,11 +43,8 @@ def scaled(
     probe: Probe, name: str, about: str, by: float, eps_by: float, **needs: tuple[object, ...]
 ) -> Probe:
     """Return a probe with gradients times ``by`` and eps times ``eps_by``, which has the same trajectory."""
-    steps = tuple(step.each_gradient(lambda g: g * by) for step in probe.steps)
-    hyper = {**probe.hyper, "eps": probe.hyper["eps"] * eps_by}
-    return replace(
-        probe, name=name, about=about, steps=steps, hyper=hyper, needs=needs, twin=probe.name, level="should"
-    )
+    made = probe.each_gradient(lambda g: g * by).with_hyper(eps=probe.hyper["eps"] * eps_by)
+    return replace(made, name=name, about=about, needs=needs, twin=probe.name, level="should")
 
 
 PLAIN = Probe(

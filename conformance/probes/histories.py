@@ -197,8 +197,7 @@ def laid_out(dice: Dice, probe: Probe) -> Probe:
         number = dice.of((np.nan, np.inf, -np.inf))
         return np.where(one_of(dice, g), number, g) if dice.chance(0.05) else g
 
-    steps = tuple(step.each_gradient(spoiled) for step in probe.steps)
-    return replace(probe, steps=steps, layout=dice.of(LAYOUTS))
+    return replace(probe.each_gradient(spoiled), layout=dice.of(LAYOUTS))
 
 
 def with_closures(dice: Dice, probe: Probe) -> Probe:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -76,8 +75,8 @@ def cut_alone(d: Difference) -> float | None:
     moved, probe = r.moves("alone")[:, 0], r.probes["alone"]
 
     def steps(g: float) -> Measured:
-        cut = tuple(step.each_gradient(lambda x: np.sign(x) * g) for step in probe.steps)
-        return readings_of_claim(claim, {"alone": replace(probe, steps=cut)}, r.dtype).moves("alone")[:, 0]
+        cut = probe.each_gradient(lambda x: np.sign(x) * g)
+        return readings_of_claim(claim, {"alone": cut}, r.dtype).moves("alone")[:, 0]
 
     power = power_of_gradient(steps, moved, 40.0)
     return float(2.0**power) if power < 30.0 and steps(2.0**power).all_equal(moved) else None
@@ -214,8 +213,8 @@ def times_apart(d: Difference) -> int | None:
         return None
     probe = r.probes["alone"]
     for times in (2, 3, 4):
-        steps = tuple(step.each_gradient(partial(np.multiply, 1.0 / times)) for step in probe.steps)
-        one = readings_of_claim(claim, {"alone": replace(probe, steps=steps)}, r.dtype).moves("alone")
+        part = probe.each_gradient(partial(np.multiply, 1.0 / times))
+        one = readings_of_claim(claim, {"alone": part}, r.dtype).moves("alone")
         if r.moves("alone").all_equal(one * times):
             return times
     return None

@@ -89,7 +89,7 @@ def ordinary_error(anatomy: Anatomy) -> str:
 
 
 def raised(error: str) -> Words:
-    """Return the words on an error of every ordinary step, which follow before the error."""
+    """Return the words that stand before the error of an ordinary step."""
     if error.partition(":")[0] in OF_A_TRACE:
         text = "a step that is compiled asks for the value of what it computes: it raises"
         return "compilation", "STEP.3", text

@@ -28,11 +28,8 @@ from adamcore.conformance.anatomy.words.replays import power_of_gradient
 from adamcore.conformance.types import FloatArray
 
 LONGEST = max(range(len(SHAPES)), key=lambda i: int(np.prod(SHAPES[i])))  #: the place of the longest array
-
-
 MOST_PARTS = 4  #: more may be sizes of gradients that are multiplied
 COARSE = 2.0**-10  #: two roundings to float16, relative to a number
-
 OFTEN = tuple((times, share) for times in (2, 3, 4) for share in (1.0, 1.0 / times))
 """How often an array may be stepped in a step, and by which part of its gradient each time."""
 
@@ -63,13 +60,18 @@ def even(d: Difference) -> Words | None:
     return "clipping", "NUM.5", text
 
 
-def factors_of_places(d: Difference) -> FloatArray | None:
-    """Return how many times gradients far below eps count, if that comes again along an array, or None."""
+def factors_along(d: Difference) -> FloatArray | None:
+    """Return how many times each gradient of an array counts, all of them far below eps, or None."""
     r, claimed = d.anatomy.readings, d.anatomy.claimed
     if claimed is None or r.why_not("large"):
         return None
-    times = (r.curve("large") / claimed.curve("large")).value
-    if not np.max(times) > 1.0 - NEAR:  # they are cut
+    return (r.curve("large") / claimed.curve("large")).value
+
+
+def factors_of_places(d: Difference) -> FloatArray | None:
+    """Return how many times gradients count, if that comes again along an array, or None."""
+    times = factors_along(d)
+    if times is None or not np.max(times) > 1.0 - NEAR:  # they are cut
         return None
     for n in range(2, 9):
         if near(times[n:], times[:-n]) and not near(times, times[0]):
@@ -82,10 +84,9 @@ def factors_of_parts(d: Difference) -> FloatArray | None:
 
     Where none counts more than once they may be cut.
     """
-    r, claimed = d.anatomy.readings, d.anatomy.claimed
-    if claimed is None or r.why_not("large"):
+    times = factors_along(d)
+    if times is None:
         return None
-    times = (r.curve("large") / claimed.curve("large")).value
     begins = [0, *(i for i in range(1, len(times)) if not near(times[i], times[i - 1]))]
     factors = times[begins]
     few = 1 < len(begins) <= MOST_PARTS and np.isfinite(times).all() and np.max(times) > 1.0 + NEAR
@@ -99,8 +100,7 @@ def are_steps_of(d: Difference, factors: FloatArray) -> bool:
         return False
     probe, ways = r.probes["sizes"], []
     for times in factors:
-        steps = tuple(step.each_gradient(partial(np.multiply, times)) for step in probe.steps)
-        one = readings_of_claim(claim, {"sizes": replace(probe, steps=steps)}, r.dtype)
+        one = readings_of_claim(claim, {"sizes": probe.each_gradient(partial(np.multiply, times))}, r.dtype)
         ways.append(one.moves("sizes").value[:, 0])
     every = [moved for i in range(len(SHAPES)) for moved in r.moves("sizes", i).value.T]
     fits = np.array([[near(moved, way) for way in ways] for moved in every])
@@ -171,8 +171,7 @@ def share_of_gradient(d: Difference, arrays: Sequence[int]) -> float | None:
     first = replace(r.probes["sizes"], steps=r.probes["sizes"].steps[:1])
 
     def step(times: float) -> Measured:
-        steps = tuple(s.each_gradient(lambda g: times * g) for s in first.steps)
-        one = readings_of_claim(claim, {"sizes": replace(first, steps=steps)}, r.dtype)
+        one = readings_of_claim(claim, {"sizes": first.each_gradient(lambda g: times * g)}, r.dtype)
         return one.moves("sizes", arrays[0])[0, :1]
 
     power = power_of_gradient(step, r.moves("sizes", arrays[0])[0, :1], 20.0)

@@ -6,7 +6,6 @@ Such a change disturbs the readings of several parts, and so it is looked for be
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -86,11 +85,7 @@ def scaled_gradients(d: Difference) -> Words | None:
         return None
     times = float(number(times))
 
-    def change(probe: Probe) -> Probe:
-        steps = tuple(step.each_gradient(lambda g: times * g) for step in probe.steps)
-        return replace(probe, steps=steps)
-
-    if not is_replayed(d, change):
+    if not is_replayed(d, lambda probe: probe.each_gradient(lambda g: times * g)):
         return None
     doubt = "" if GIVEN in r.probes and not r.why_not(GIVEN) else f", or eps {number(1.0 / times)} times"
     return "moments", "MOM.1", f"each gradient counts {number(times)} times{doubt}"

@@ -1,4 +1,4 @@
-"""What to say where of several arrays the first or the last one alone is not stepped as claimed."""
+"""What to say of the first or the last of several arrays, if all others are stepped as claimed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from adamcore.conformance.types import FloatArray, Probe
 
 
 def one_of_several(d: Difference) -> Words | None:
-    """Return the words on the first or last of several arrays, which alone is stepped as claimed, or None.
+    """Return the words on the first or the last of several arrays, if nothing else is wrong, or None.
 
-    Its steps have another length, or its gradients count as others.  Experiments with decay are left out:
-    what decays of p depends on where the steps before have left it.
+    All others are stepped as claimed, and so is an array without others.  Its steps have another length, or
+    its gradients count as others.  Experiments with decay are left out: what decays of p depends on where the
+    steps before have left it.
     """
     r, claimed = d.anatomy.readings, d.anatomy.claimed
     if claimed is None:
@@ -37,9 +38,8 @@ def one_of_several(d: Difference) -> Words | None:
         if not moved.any():
             continue
         times = got[moved] / want[moved]
-        most = float(
-            times[np.argmax(np.abs(np.log(np.abs(times))))]
-        )  # a gradient far below eps shows it whole
+        # of a factor of the gradient, the steps far below eps show all
+        most = float(times[np.argmax(np.abs(np.log(np.abs(times))))])
         if near(most, 1.0):
             continue
         if near(got, most * want):
