@@ -291,7 +291,7 @@ class Run:
     did not raise."""
     unsupported: str | None = None  #: why the candidate cannot run the probe, which is then skipped
     written: list[str] = field(default_factory=list)  #: inputs that it wrote to: "gradient 0 in step 3"
-    unheld: tuple[int, ...] = ()  #: parameters that the optimizer was given and does not hold at the end
+    unheld: tuple[int, ...] = ()  #: parameters that the optimizer was given and does not hold
     closure: list[str] = field(default_factory=list)  #: what was wrong with a closure in which step
     compilations: list[int] = field(default_factory=list)  #: for each step, the programs compiled in it
     eager: bool = False  #: True if what was to be compiled was run as it is written, since that takes long

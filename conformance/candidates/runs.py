@@ -45,6 +45,7 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
     run, index = Run(), 0
     try:
         stepper = make(probe)
+        run.unheld = stepper.unheld()
         if probe.start:
             stepper.begin(probe.start)
         other = mirror(probe) if probe.has_neighbour else None
@@ -88,7 +89,6 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
             run.rests.append([x if x is None else kept_array(x) for x in stepper.rests() or ()])
             if stepper.dtype in NARROW or probe.shows_moments:  # elsewhere nobody looks at them
                 run.moments.append([kept and kept.each(kept_array) for kept in stepper.moments() or ()])
-        run.unheld = stepper.unheld()
     except UnsupportedProbe as reason:
         return Run(unsupported=str(reason))
     except (CandidateError, Refusal):  # the candidate is broken, or nothing was run

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 from worker_runs import G, P
 
@@ -59,3 +61,8 @@ def test_moments_survive_the_wire() -> None:
     np.testing.assert_array_equal(first.v, 2 * P)
     assert second.v_max is not None
     np.testing.assert_array_equal(second.v_max, 3 * P)
+
+
+def test_every_field_of_a_run_is_on_the_wire() -> None:
+    assert set(pack_run(Run())) == {field.name for field in fields(Run)}
+    assert unpack_run(pack_run(Run(unheld=(0, 2)))).unheld == (0, 2)
