@@ -26,6 +26,7 @@ from adamcore.conformance.candidates.base import (
     UnsupportedProbe,
     cast,
     describe,
+    numpy_dtype,
     unsupported_reason,
 )
 from adamcore.conformance.candidates.driver import Driver, Message, ProtocolError, expect
@@ -37,7 +38,8 @@ from adamcore.conformance.wire import MOMENTS
 
 PROTOCOL = 1
 ABILITIES = ("set_lr", "set_hyper", "groups", "get_state", "set_state", "scale", "found_inf")
-WIDTHS = {"float16": 2, "float32": 4, "float64": 8, "complex64": 4, "complex128": 8}  #: bytes of one word
+#: bytes of one word
+WIDTHS = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8, "complex64": 4, "complex128": 8}
 MOST_ARRAYS = 64  #: arrays of a probe that a driver is given, unless it says that it takes more
 MOST_ELEMENTS = 8192  #: elements of these arrays, likewise
 SHARE = 0.75  #: time for one answer, as a part of a probe's time: the driver's limit ends first and names it
@@ -105,7 +107,7 @@ class CommandCandidate:
         pairs = zip(probe.params, probe.dtypes_in(dtype), strict=True)
         for needed in sorted({cast(p, own).dtype.name for p, own in pairs}):
             if needed not in self.dtypes:
-                reason = f"it does not take {needed}"
+                reason = f"it takes {', '.join(self.dtypes)}, not {needed}"
         arrays, elements = len(probe.params), sum(np.size(p) for p in probe.params)
         if arrays > self.most_arrays:
             reason = f"it takes {self.most_arrays} arrays at the most, not {arrays}"
@@ -231,9 +233,12 @@ def pack(array: FloatArray) -> Message:
     >>> pack(np.array([1.0, -0.0], dtype="float32"))
     {'dtype': 'float32', 'shape': [2], 'bits': '3f800000 80000000'}
     """
-    width = WIDTHS[array.dtype.name]
-    raw = np.ascontiguousarray(array, array.dtype.newbyteorder(">")).tobytes()
-    return {"dtype": array.dtype.name, "shape": list(array.shape), "bits": raw.hex(" ", width)}
+    name = array.dtype.name
+    words = np.ascontiguousarray(array)
+    if name == "bfloat16":  # its dtype has no order of bytes
+        words = words.view(np.uint16)
+    raw = words.astype(words.dtype.newbyteorder(">")).tobytes()
+    return {"dtype": name, "shape": list(array.shape), "bits": raw.hex(" ", WIDTHS[name])}
 
 
 def unpack(packed: Any, what: str) -> FloatArray:
@@ -258,5 +263,6 @@ def unpack(packed: Any, what: str) -> FloatArray:
         raise ProtocolError(
             f"{what} has a word that is no {8 * width} bits in hexadecimal: {bits[:80]!r}"
         ) from None
-    array = np.frombuffer(raw, np.dtype(dtype).newbyteorder(">"))
-    return array.astype(dtype).reshape(shape)
+    words = np.dtype(np.uint16 if dtype == "bfloat16" else dtype)
+    array = np.frombuffer(raw, words.newbyteorder(">")).astype(words)
+    return array.view(numpy_dtype(dtype)).reshape(shape)

@@ -18,7 +18,9 @@ from drivers import FEW, faulty, run, spoken
 from paths import ROOT
 
 from adamcore.conformance import check
+from adamcore.conformance.candidates.base import numpy_dtype
 from adamcore.conformance.candidates.command import CommandCandidate, pack, unpack
+from adamcore.conformance.cli import main
 from adamcore.conformance.errors import UsageError
 from adamcore.conformance.report.report import Entry
 
@@ -208,16 +210,26 @@ def test_set_gives_constants_and_nothing_else(tmp_path: Path) -> None:
         check(target, settings={"amsgrad": "True"}, probes=FEW, dtypes=["float32"])
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "float64", "complex64", "complex128"])
 def test_arrays_travel_bit_for_bit(dtype: str) -> None:
     rng = np.random.default_rng(0)
     for shape in ((), (0,), (3,), (2, 0), (2, 3)):
-        raw = rng.bytes(int(np.prod(shape)) * np.dtype(dtype).itemsize)
-        array = np.frombuffer(raw, dtype).reshape(shape)
+        raw = rng.bytes(int(np.prod(shape)) * numpy_dtype(dtype).itemsize)
+        array = np.frombuffer(raw, numpy_dtype(dtype)).reshape(shape)
         sent = json.loads(json.dumps(pack(array)))
         of("array").validate(sent)
         back = unpack(sent, "it")
         assert (back.dtype, back.shape, back.tobytes()) == (array.dtype, array.shape, array.tobytes())
+
+
+def test_a_driver_in_16_bits(capsys: pytest.CaptureFixture[str]) -> None:
+    target = f"cmd:{sys.executable} {ROOT / 'tests' / 'support' / 'bfloat16_driver.py'}"
+    assert main(["check", target, f"{target} cut", "--dtype", "bfloat16", "--quick"]) == 1
+    text = capsys.readouterr().out
+    assert "1 conforms, 1 deviates" in text
+    assert "p is cut off to bfloat16, towards 0" in text
+    [entry] = check(target, probes=FEW).entries
+    assert "it takes bfloat16, not float32" in entry.reason
 
 
 @pytest.mark.slow

@@ -100,7 +100,7 @@ def test_dtype_that_is_not_taken_is_skipped_and_none_at_all_is_broken() -> None:
     target = f"cmd:{sys.executable} {DRIVER}"
     both = [line for line in smoke(target) if line.name == "init"]
     assert [line.status for line in both] == ["skipped", "ok"]
-    assert both[0].detail == "it does not take float32"
+    assert both[0].detail == "it takes float64, not float32"
     [alone] = [line for line in smoke(target, dtypes=["float32"]) if line.name == "init"]
     assert alone.status == "failed"
 
