@@ -76,7 +76,7 @@ def diagnose(
     """
     case = Case(claim, runs, results, flushes, probes)
     failures = case.failures()
-    findings = handling_findings(failures)
+    handling, findings = handling_findings(failures), list[Finding]()
     scaled = [r for r in failures if not is_handling(r) and case.probe(r).is_scaled]
     rest = [r for r in failures if not is_handling(r) and r not in scaled]
     of_dtypes = [r for r in rest if case.probe(r).dtypes]
@@ -94,6 +94,9 @@ def diagnose(
     findings = merge(findings, by_rule(of_dtypes, probes))
     if scaled:
         findings = add_loss_scale(case, findings, scaled, cause)
+    plain = {is_handling(r) for r in failures if r.probe in PLAIN}
+    # what only some calls show is no first finding where the plainest steps are wrong besides
+    findings = merge(findings, handling) if plain == {False} else merge(handling, findings)
     notes = [*coefficient_notes(case), *compilation_notes(runs, probes)]
     notes += eager_notes(runs)
     return sorted(findings, key=lambda f: f.level) + notes

@@ -71,6 +71,15 @@ def test_an_output_of_another_shape_goes_before_an_input_written_to() -> None:
     assert handling_findings([]) == []
 
 
+@pytest.mark.parametrize(("after", "order"), [(True, ["decay", "closure"]), (False, ["closure"])])
+def test_what_some_calls_alone_show_goes_behind_what_all_steps_show(after: bool, order: list[str]) -> None:
+    """Many an optimizer never calls a closure; that its weights decay otherwise is the news."""
+    runs, _ = runs_and_results(ADAMW, after=after)
+    runs["F1/absent-middle", "float32"].closure.append("called its closure 0 times in step 1")
+    results = [judge(ADAMW, PROBES[probe], dtype, run) for (probe, dtype), run in runs.items()]
+    assert [f.area for f in diagnose(ADAMW, runs, results) if f.level == "error"] == order
+
+
 def test_clocks_in_another_order_are_a_matter_of_the_state() -> None:
     """Of parameters that are right, no clock is another."""
     runs, _ = runs_and_results(ADAMW)
