@@ -44,6 +44,21 @@ class SquaresForRoot(Parts):
         return np.asarray(v**2 + self.h["eps"])
 
 
+class NoRoot(Parts):
+    def root(self, v: FloatArray) -> FloatArray:
+        return np.asarray(v + self.h["eps"])
+
+
+class NoDivisor(Parts):
+    def root(self, v: FloatArray) -> FloatArray:
+        return np.ones_like(v)
+
+
+class FourthRoot(Parts):
+    def root(self, v: FloatArray) -> FloatArray:
+        return np.asarray(v**0.25 + self.h["eps"])
+
+
 class Freezes(Parts):
     def second(self, v: FloatArray, g: FloatArray, m: FloatArray) -> FloatArray:
         return super().second(v, g, m) if max(self.t) < 9 else v
