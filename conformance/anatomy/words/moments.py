@@ -170,7 +170,8 @@ def other_power(d: Difference) -> Words:
     """The words on steps that do not become one size far above eps."""
     text = d.beside("power", "far above eps a step goes with the gradient to the power ")
     got, want = d.values("power")
-    if np.all(np.abs(got - got[0]) < NEAR) and np.all(np.abs(want) < NEAR):  # g over v**q goes with g**(1-2*q)
+    if np.all(np.abs(got - got[0]) < NEAR) and np.all(np.abs(want) < NEAR):
+        # g over v**q goes with g**(1 - 2*q)
         q = round((1.0 - float(got[0])) / 2.0, 6)
         text += {0.0: ", as if v divided nothing", 1.0: ", as if v had no root"}.get(
             q, f", as if v stood to the power {number(q)}"
