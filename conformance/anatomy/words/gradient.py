@@ -182,6 +182,10 @@ def wrong_sign(d: Difference) -> Words | None:
 
 def clip_text(d: Difference) -> str:
     got, _ = d.values("proportion")
-    k = int(np.argmax(np.abs(got - 1.0) > NEAR))
+    cut = np.abs(got - 1.0) > NEAR
+    counts = (got * 2.0 ** np.array(CLIP_POWERS))[cut]
+    if len(counts) > 1 and near(counts, counts[-1]):
+        return f"far below eps, a gradient above {number(counts[-1])} moves p as one of {number(counts[-1])}"
+    k = int(np.argmax(cut))
     grown = f"2^{CLIP_POWERS[k]}"
     return f"far below eps, a gradient of {grown} moves p {number(got[k])} times as far as it should"
