@@ -54,7 +54,8 @@ class ArrayCandidate:
     * ``dialect``: its claim; ``hyper``: the names of the hyperparameters that it takes;
     * ``flushes_subnormals``: True if it flushes subnormal numbers to zero;
     * ``in_place``: True if it updates the arrays that ``init`` gets;
-    * ``complex``: True if it claims complex parameters, False if it must not get any.
+    * ``complex``: True if it claims complex parameters, False if it must not get any;
+    * ``absent``: True if it claims gradients that are absent, which it may refuse else.
     """
 
     def __init__(self, cls: type, settings: Mapping[str, str]) -> None:
@@ -75,6 +76,7 @@ class ArrayCandidate:
             flushes=bool(getattr(self.cls, "flushes_subnormals", False)),
             extra={name: repr(value) for name, value in self.keywords.items()},
             claims_complex=bool(getattr(self.cls, "complex", False)),
+            claims_absent=bool(getattr(self.cls, "absent", False)),
         )
 
     def run(self, probe: Probe, dtype: str) -> Run:

@@ -28,6 +28,7 @@ class CandidateInfo:
     names: Mapping[str, str] = field(default_factory=dict)  #: the argument of each hyperparameter
     extra: Mapping[str, str] = field(default_factory=dict)  #: other arguments, as Python text
     claims_complex: bool = True  #: False if it may be written for real numbers alone
+    claims_absent: bool = True  #: False if it may be written for gradients that are all there
     rounds_alike: bool = True  #: False if a run that is resumed may round otherwise
     defaults: Mapping[str, float] = field(default_factory=dict)  #: what it takes where it is given nothing
     step: str = "step()"  #: how a program calls a step

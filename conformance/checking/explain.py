@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adamcore import AXES, Adam
+from adamcore.conformance.checking.unclaimed import notes
 from adamcore.conformance.claims import claim_from
 from adamcore.conformance.probes.factors import Factor
 from adamcore.conformance.report.report import Entry
@@ -46,8 +47,7 @@ def explain(
         probes: the probes as the candidate saw them, by name.
         runs: the runs by probe name and dtype.
         flushes: True if the candidate flushes subnormal numbers to zero.
-        unclaimed: probes of complex parameters, if the candidate does not claim any; what it does in
-            them is a note.
+        unclaimed: probes of what the candidate does not claim to serve; what it does in them is a note.
         measured: the first part that is not as claimed, if the parts were measured.
         is_measured: True if they were.
         meeting: what has to meet for a probe to fail, if it was found.
@@ -86,7 +86,7 @@ def explain(
         entry.findings = [*entry.findings, *in_narrow]
     if failures := [r for r in entry.results if r.probe in unclaimed and r.status == "failed"]:
         others = any(r.status == "failed" for r in entry.results if r.probe not in unclaimed)
-        entry.findings.append(not_for_complex(failures, others))
+        entry.findings += notes(failures, probes, others)
     if own:
         return
     entry.axes = {axis: list(values) for axis, values in AXES.items()}
@@ -156,21 +156,3 @@ def beyond_one_element(
         meeting=Meeting((WITH_OTHERS,), failed[0], ordinary[failed[0].probe]) if together else None,
     )
     return next((f.observed for f in found if f.level == "error"), None)
-
-
-def not_for_complex(failures: Sequence[Result], others: bool) -> Finding:
-    """Return the note that a candidate, which does not claim complex parameters, does not step them.
-
-    Args:
-        failures: those of complex parameters.
-        others: True if real parameters are not stepped as claimed either.
-    """
-    why = "not judged, as they are not claimed" if others else "written for real parameters"
-    return Finding(
-        "complex",
-        "CPX.1",
-        "real parameters; complex ones too if the candidate claims them (its attribute complex = True)",
-        f"{why}: of a complex one, {failures[0].reason}",
-        "note",
-        failures[0].evidence,
-    )

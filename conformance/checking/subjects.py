@@ -6,7 +6,7 @@ import dataclasses
 import shlex
 from collections.abc import Mapping, Sequence
 
-from adamcore import AXES, Adam
+from adamcore import Adam
 from adamcore.config import MOMENT_STORAGE
 from adamcore.conformance.anatomy.anatomy import EVERY_EXPERIMENT, Anatomy, anatomy_of
 from adamcore.conformance.anatomy.experiments import EXPERIMENT, EXPERIMENTS
@@ -17,6 +17,7 @@ from adamcore.conformance.candidates.base import describe
 from adamcore.conformance.candidates.defaults import default_notes
 from adamcore.conformance.checking.explain import explain
 from adamcore.conformance.checking.runs import error_of_all, has_many, is_for, judge_run
+from adamcore.conformance.checking.unclaimed import absence_probes, complex_probes
 from adamcore.conformance.claims import (
     KEEPING_OF_TARGETS,
     Claim,
@@ -184,26 +185,16 @@ class Subject:
     def unclaimed(
         self, claim: Claim, results: list[Result], runs: dict[tuple[str, str], Run]
     ) -> frozenset[str]:
-        """Return the probes of complex parameters if the candidate is written for real numbers alone.
+        """Return the probes of what the candidate does not claim to serve.
 
-        It is unless it claims complex parameters, or has an answer for them that some Adam gives.  Whoever
-        names a dialect for an optimizer of PyTorch claims them.
+        Whoever names a dialect for an optimizer of PyTorch claims complex parameters.
         """
         assert self.info is not None
-        claims = self.info.claims_complex or (self.info.kind == "torch optimizer" and bool(self.dialect))
-        probes = {p.name: self.effective_probe(p) for p in self.probes if p.is_complex}
-        failed = [r for r in results if r.status == "failed" and r.probe in probes]
-        if claims or not failed:
-            return frozenset()
-        for value in AXES["complex"]:
-            other = dataclasses.replace(claim.adam, complex=value)  # type: ignore[arg-type]
-            judged = (
-                judge_run(other, probes[r.probe], r.dtype, runs[r.probe, r.dtype], flushes=self.info.flushes)
-                for r in failed
-            )
-            if all(r.status == "passed" for r in judged):
-                return frozenset()
-        return frozenset(probes)
+        info = self.info
+        if info.kind == "torch optimizer" and self.dialect:
+            info = dataclasses.replace(info, claims_complex=True)
+        probes = {p.name: self.effective_probe(p) for p in self.probes}
+        return complex_probes(info, claim.adam, results, runs, probes) | absence_probes(info, runs, probes)
 
     def diagnose(
         self, entry: Entry, claim: Claim, runs: dict[tuple[str, str], Run], unclaimed: frozenset[str]
@@ -411,10 +402,17 @@ class ThirdParty(Subject):
         """Measure the parts from the runs of the experiments, once they were made."""
         if self.anatomy is None:
             try:
-                self.anatomy = self.measured_parts(self.claim or claim_for(self.target, None))
+                self.anatomy = self.measured_parts(self.served(self.claim or claim_for(self.target, None)))
                 self.difference = None if self.anatomy is None else first_finding(self.anatomy)
             except Exception as error:
                 self.on_end("broken", own_fault(error))
+
+    def served(self, claim: Claim) -> Claim:
+        """Return the claim for the parts: an absent gradient is an error if the candidate claims none."""
+        probes = {p.name: self.effective_probe(p) for p in self.probes}
+        if self.info is None or not absence_probes(self.info, self.runs, probes):
+            return claim
+        return dataclasses.replace(claim, adam=dataclasses.replace(claim.adam, missing="error"))
 
     @property
     def is_explained(self) -> bool:

@@ -78,16 +78,22 @@ def best_cause(
     failures: Sequence[Result],
     identification: Identification | None = None,
     catalogue: Sequence[Fault] = FAULTS,
+    area: str | None = None,
 ) -> Cause | None:
     """Return the cause that explains the most failures, if it explains more than half.
 
     Other values on axes win over a fault that explains as much: "follows another dialect" is a better
-    answer than "follows this one wrongly".
+    answer than "follows this one wrongly".  Those of the area that was measured need not explain half: a
+    clock that is global may also be lost in each state that is saved.
+
+    Args:
+        area: of the first part that was measured not to be as claimed, if any was.
     """
     best: Cause | None = None
     for cause in (*by_axes(case, failures, identification), *by_faults(case, failures, catalogue)):
         to_explain = case.count_required(failures) - case.count_required(cause.moot)
         enough = 2 * case.count_required(cause.explains) > to_explain
+        enough = enough or (cause.fault is None and cause.findings[0].area == area)
         if enough and cause.explains and (best is None or cause.weight > best.weight):
             best = cause
         if best is not None and best.weight + len(best.moot) == len(failures):

@@ -184,7 +184,8 @@ def explain(
     """
     small = [r for r in failures if not case.is_large(r)]
     asked = small if len(small) > 2 * (len(failures) - len(small)) else failures
-    cause, pair = best_cause(case, asked, identification, catalogue), pair_finding(case, failures)
+    area = None if measured is None else measured.area
+    cause, pair = best_cause(case, asked, identification, catalogue, area), pair_finding(case, failures)
     if cause is not None and measured is not None and not stands(case, cause, measured, asked):
         cause = None
     alone = None if measured is None else dtype_alone(case, failures)

@@ -67,6 +67,7 @@ class Frame:
     options: ClassVar[dict[str, str]] = {}
     hyper: ClassVar[tuple[str, ...]] = FIVE
     complex: ClassVar[bool] = True
+    absent: ClassVar[bool] = True
 
     slots: list[Slot]
 

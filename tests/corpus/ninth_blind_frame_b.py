@@ -26,6 +26,7 @@ class Single:
     dialect: ClassVar[str]
     hyper: ClassVar[tuple[str, ...]] = FIVE
     complex: ClassVar[bool] = True
+    absent: ClassVar[bool] = True
 
     lr: float
     b1: float

@@ -207,6 +207,10 @@ def correction(d: Difference) -> Words:
     name = "first" if d.differs("first") else "second"
     got, want = d.values(name)
     claim = d.anatomy.claim
+    if plain := uncorrected(d):
+        both = len(plain) == 2
+        text = "no moment is corrected" if both else f"the {plain[0]} moment is not corrected"
+        return "bias_correction", "BC.2" if plain == ["second"] else "BC.1", text
     if (counted := counted_steps(d)) is not None:
         return "clock", "CLK.2", f"the corrections of steps 1, 2, ... are those of t = {listed(counted)}"
     if (begun := clock_ahead(d)) is not None:
@@ -223,6 +227,13 @@ def correction(d: Difference) -> Words:
     ratio = ratio / ratio[0] if near(ratio[0], ratio[1]) else ratio
     text = f"the correction of the {name} moment is {listed(ratio)} times as claimed in steps 1, 2, ..."
     return "bias_correction", "BC.1" if name == "first" else "BC.2", text
+
+
+def uncorrected(d: Difference) -> list[str]:
+    """Return the moments that have one weight in all steps where another one in each is claimed."""
+    found = [name for name in ("first", "second") if d.differs(name)]
+    alike = [name for name in found if constant(d.values(name)[0]) is not None]
+    return alike if alike == found else []
 
 
 def share_of_array(d: Difference) -> float | None:

@@ -163,7 +163,9 @@ def test_a_known_fault_of_another_area_than_was_measured_is_not_tried(
 ) -> None:
     tried: list[set[str]] = []
 
-    def best_cause(case: Any, failures: Any, identification: Any, catalogue: Sequence[Fault]) -> None:
+    def best_cause(
+        case: Any, failures: Any, identification: Any, catalogue: Sequence[Fault], area: str | None
+    ) -> None:
         tried.append({fault.area for fault in catalogue})
 
     monkeypatch.setattr("adamcore.conformance.verdict.diagnose.best_cause", best_cause)
