@@ -76,7 +76,7 @@ class ArrayCandidate:
             flushes=bool(getattr(self.cls, "flushes_subnormals", False)),
             extra={name: repr(value) for name, value in self.keywords.items()},
             claims_complex=bool(getattr(self.cls, "complex", False)),
-            claims_absent=bool(getattr(self.cls, "absent", False)),
+            claims_absent=getattr(self.cls, "absent", False) is True,
         )
 
     def run(self, probe: Probe, dtype: str) -> Run:

@@ -82,7 +82,16 @@ def with_own_clock(
 def conventions(
     function: Callable[..., Any], signature: Signature, libraries: Sequence[Library]
 ) -> Iterator[Convention]:
-    """Yield the conventions to try, the likeliest first."""
+    """Yield the conventions to try, the likeliest first: ``grads`` may be one array all the same."""
+    if signature.of_lists:
+        yield from conventions_of(function, signature, libraries)
+    yield from conventions_of(function, replace(signature, lists=False), libraries)
+
+
+def conventions_of(
+    function: Callable[..., Any], signature: Signature, libraries: Sequence[Library]
+) -> Iterator[Convention]:
+    """Yield the conventions of lists, or of single arrays."""
     for library in libraries:
         arrays_first = library.xp.__name__ == "torch"
         clocks: tuple[Form, ...] = ("array", "number") if signature.of_lists else ("number", "array")

@@ -111,7 +111,7 @@ class KernelCandidate:
             return "a kernel gets arrays of one dtype: its caller calls it for each"
         if not self.kernel.strided and probe.layout not in CONTIGUOUS:
             return "it does not say that it takes arrays that are not contiguous (strided=True)"
-        compiled = self.signature.of_lists and isinstance(self.convention.library, Jax)
+        compiled = self.convention.signature.of_lists and isinstance(self.convention.library, Jax)
         if compiled and len(probe.params) > MOST_COMPILED:
             return f"compiling a step of {len(probe.params)} arrays takes minutes"
         if probe.layout == "reversed" and not self.convention.library.negative_strides:

@@ -26,7 +26,7 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "v_max": ("v_max", "vmax", "max_exp_avg_sq", "max_exp_avg_sqs", "nu_max"),
     "t": ("t", "step", "steps", "state_step", "state_steps", "count", "iteration"),
 }
-"""How kernels spell the arrays and the clock; the plural of the gradient marks a kernel of lists."""
+"""How kernels spell the arrays and the clock; the plural of the gradient is tried as a list first."""
 
 OTHERS: dict[str, tuple[str, ...]] = {
     "bc1": ("bc1", "bias_correction1", "bias_correction_1"),
@@ -74,6 +74,7 @@ class Signature:
         values: what arguments without a role are given: those of ``--set``.
         fixed: hyperparameters that ``--set`` fixes to one value for every probe.
         options: what ``--set`` says of the claim, as ``amsgrad`` does, whether an argument has it or not.
+        lists: whether the kernel takes lists of arrays; None: as the name of its gradient says.
     """
 
     parameters: tuple[Parameter, ...]
@@ -81,6 +82,7 @@ class Signature:
     values: Mapping[str, Any]
     fixed: Mapping[str, float]
     options: Mapping[str, Any]
+    lists: bool | None = None
 
     def takes(self, *roles: str) -> bool:
         """Return whether an argument has one of these roles."""
@@ -89,7 +91,8 @@ class Signature:
     @property
     def of_lists(self) -> bool:
         """Whether the kernel takes lists of arrays, as ``torch._fused_adam_`` does."""
-        return any(role == "g" and name.endswith("s") for name, role in self.roles.items())
+        named_so = any(role == "g" and name.endswith("s") for name, role in self.roles.items())
+        return named_so if self.lists is None else self.lists
 
     @property
     def hyper(self) -> dict[str, str]:

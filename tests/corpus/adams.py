@@ -21,7 +21,6 @@ class Stateless:
     options: ClassVar[dict[str, str]] = {}  #: of the dialect, as --set takes them
     hyper: ClassVar[tuple[str, ...]] = ("lr", "b1", "b2", "eps", "weight_decay")
     complex: ClassVar[bool] = True
-    absent: ClassVar[bool] = True
 
     def __init__(self, **options: object) -> None:
         """Options choose the claim; the class follows it without them."""

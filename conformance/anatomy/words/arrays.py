@@ -64,6 +64,8 @@ def arrays(d: Difference) -> Words:
         return "schedule", "LR.1", f"{text}, whatever its size: the number of arrays counts"
     if ratio[0] > 4 and is_of_root(d):
         return "moments", "MOM.2", f"{text}, though not far below eps: the root is that of other arrays too"
+    if ratio[0] > 1 and (most := cut_alone(d)) is not None:
+        text = f"gradients are scaled down with those of other arrays; alone, one is cut to {number(most)}"
     return ("clipping", "NUM.5", text) if ratio[0] > 1 else ("isolation", "STATE.3", text)
 
 

@@ -54,6 +54,15 @@ def named(p: Any, g: Any, m: Any, v: Any, lr: float) -> Any:
     return {"nu": v + g * g, "mu": m + g, "param": p - lr * g}
 
 
+def plural(params: Any, grads: Any, m: Any, v: Any, lr: float) -> Any:
+    return params - lr * grads, 0.5 * m + grads, v + grads * grads
+
+
+def plural_lists(params: Any, grads: Any, m: Any, v: Any, lr: float) -> None:
+    for p, g in zip(params, grads, strict=True):
+        p -= lr * g
+
+
 def swapped(p: Any, g: Any, m: Any, v: Any, lr: float) -> Any:
     return v + g * g, m + g, p - lr * g
 
@@ -93,6 +102,11 @@ def test_what_a_call_shows(function: Any, returns: tuple[str, ...], ticks: bool,
     found = convention(function)
     assert (found.returns, found.ticks) == (returns, ticks)
     assert not ticks or found.begins == begins
+
+
+def test_what_is_named_in_the_plural_may_be_one_array() -> None:
+    assert convention(plural).returns == ("p", "m", "v")
+    assert [convention(f).signature.of_lists for f in (plural, plural_lists, new)] == [False, True, False]
 
 
 def test_what_is_returned_can_be_told() -> None:

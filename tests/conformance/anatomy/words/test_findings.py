@@ -52,6 +52,7 @@ CASES = [
     (wrong.KeepsCorrected, "bias_correction", "BC.3", "the corrected m is kept"),
     (wrong.Narrow, "mixed_precision", "NUM.1", "a gradient of 2^40 does not move p"),
     (steps.ForgetsGradients, "moments", "MOM.1", "no gradient moves p, which decays alone"),
+    (steps.ClipsTogether, "clipping", "NUM.5", "with those of other arrays; alone, one is cut to 5"),
     (steps.NoRoot, "moments", "STEP.1", "the power -1 where 0 is claimed, as if v had no root"),
     (steps.NoDivisor, "moments", "STEP.1", "the power 1 where 0 is claimed, as if v divided nothing"),
     (steps.FourthRoot, "moments", "STEP.1", "as if v stood to the power 0.25"),
