@@ -131,10 +131,10 @@ class ShardedTorchStepper(TorchStepper):
     ) -> None:
         self.is_resumed, self.group = resumed, candidate.group
         self.whole: dict[int, FloatArray] = {}  #: by the id of a gradient: all of it, not the part here
-        self.assembled: list[FloatArray] = []  #: the parameters after the last step
         self.known_clocks: list[int] | None = None
         self.known_rests: list[FloatArray | None] = []
         super().__init__(candidate, probe, dtype)
+        self.assembled: list[FloatArray] = self.cast(probe.params)  #: the parameters after the last step
 
     def again(self) -> ShardedTorchStepper:
         return ShardedTorchStepper(self.candidate, self.probe, self.dtype, resumed=self.is_resumed)
@@ -314,6 +314,7 @@ class ShardedTorchStepper(TorchStepper):
             self.checkpoint(again)
         for p, value in zip(again.params, self.assembled, strict=True):
             local(p).copy_(local(again.sharded(value)))
+        again.assembled = list(self.assembled)
         return again
 
     def consolidated(self) -> Any:
