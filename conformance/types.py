@@ -42,6 +42,7 @@ Manner = Literal[
     "again",
     "twice",
     "remade",
+    "saved",
 ]
 """How a probe is run: see :attr:`Probe.manner`."""
 RunKey = tuple[str, str]  #: the name of a probe, and a dtype
@@ -177,7 +178,8 @@ class Probe:
     other runs these are written to.  "vacant" has a group without parameters.  "again" begins the run of an
     object that has made another one, on other numbers.  "twice" restores a saved state, saves that at once,
     and restores it too.  "remade" restores it in an optimizer that is made with the hyperparameters of that
-    moment; in all other runs it is made with those of the start, and then gets those of the moment.
+    moment; in all other runs it is made with those of the start, and then gets those of the moment.  "saved"
+    restores a state in another optimizer too, and goes on with the one that was saved.
     """
     twin: str | None = None  #: the probe whose run must be the same bit for bit
     only: tuple[str, ...] = ()  #: the dtypes that it is run in; empty: all

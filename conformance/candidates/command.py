@@ -113,7 +113,7 @@ class CommandCandidate:
             reason = f"it takes {self.most_arrays} arrays at the most, not {arrays}"
         elif elements > self.most_elements:
             reason = f"it takes {self.most_elements} elements at the most, not {elements}"
-        if probe.has_neighbour:
+        if probe.has_neighbour or probe.manner == "saved":
             reason = "a driver has one optimizer at a time"
         if probe.groups and any(step.lr is not None for step in probe.steps):
             reason = "to a driver the lr of a group stands in the place of that of each step"

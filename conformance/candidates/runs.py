@@ -55,7 +55,8 @@ def run_probe(make: Callable[[Probe], Stepper], probe: Probe) -> Run:
         for index, step in enumerate(probe.steps, start=1):
             if step.resumed:
                 for _ in range(2 if probe.manner == "twice" else 1):
-                    stepper = stepper.resumed()
+                    other_one = stepper.resumed()
+                    stepper = stepper if probe.manner == "saved" else other_one
                 if (held := stepper.held()) is not None and run.params:
                     run.params[-1] = copy_arrays(held, len(probe.params))
                 if stepper.state_taken:

@@ -94,6 +94,8 @@ PROBES = [
     PLAIN,
     replace(resumed(PLAIN), name="STATE.4/resumed", twin=PLAIN.name,
             about="the same, saved and restored halfway: bit for bit"),
+    replace(resumed(PLAIN), name="STATE.4/saved", twin=PLAIN.name, manner="saved",
+            about="its state is saved, and it goes on itself as if it had not been: bit for bit"),
     replace(resumed(PLAIN), name="STATE.4/resumed-used", manner="used",
             about="restored in an optimizer that has made as many steps: nothing of them is left"),
     Probe("STEP.1/set-outside", "parameters that are set to other numbers between two steps go on from there",

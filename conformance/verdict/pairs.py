@@ -48,6 +48,10 @@ def is_restored(probe: Probe) -> bool:
     return probe.is_resumed or bool(probe.start)
 
 
+def is_saved(probe: Probe) -> bool:
+    return probe.manner == "saved"
+
+
 PAIRS = (
     Pair("STEP.1/fingerprint", "STATE.3/again", "isolation", "STATE.3", AFTER_OTHERS, any_probe),
     Pair("STATE.4/uninterrupted", "STATE.3/beside", "isolation", "STATE.3",
@@ -58,6 +62,8 @@ PAIRS = (
          "an object that has made another run does not begin anew", is_second_run),
     Pair("STATE.4/uninterrupted", "STATE.4/resumed", "state", "STATE.4",
          "a run that is saved and restored does not go on as it would have", is_restored),
+    Pair("STATE.4/uninterrupted", "STATE.4/saved", "state", "STATE.4",
+         "a save changes the run that goes on", is_saved),
     Pair("CLK.1/one-age", "CLK.1/own-ages", "clock", "CLK.1",
          "beside arrays that have had another number of updates, an array is not stepped by its own clock",
          has_own_ages, unless="BC.1/t300"),
