@@ -142,7 +142,7 @@ class ThirtyNinthNormInBfloat(Frame):
                     sums = brained(sums + squares)
         total = np.float32(0)
         for part in sums:
-            total = brained(np.asarray(total + part, np.float32))[()]
+            total = brained(np.asarray([total + part], np.float32))[0]
         share = min(1.0, self.max_norm / (math.sqrt(float(total)) + 1e-6))
         super().all([None if g is None else (g * share).astype(g.dtype) for g in grads])
 

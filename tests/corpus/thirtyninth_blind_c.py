@@ -99,5 +99,5 @@ class ThirtyNinthRightPowersOfLogarithms(Optax):
         c1, c2 = self.left(h.b1, s.t), self.left(h.b2, s.t)
         s.m = h.b1 * s.m + (1 - h.b1) * g
         s.v = h.b2 * s.v + ((1 - h.b2) * g) * g
-        below = np.sqrt(s.v / c2 + h.eps_root) + h.eps
+        below = np.sqrt(s.v + h.eps_root * c2) / math.sqrt(c2) + h.eps
         s.p = s.p - h.lr * (s.m / below / c1 + h.weight_decay * s.p)

@@ -65,9 +65,8 @@ class ThirtyNinthTorchEntriesWanted(Base):
     def load_state_dict(self, state_dict: State) -> None:
         if state_dict["state"]:
             numbers = [i for group in state_dict["param_groups"] for i in group["params"]]
-            gone = [
-                f"{i}.{k}" for i in numbers for k in self.wanted if k not in state_dict["state"].get(i, {})
-            ]
+            saved = state_dict["state"]
+            gone = [f"{i}.{k}" for i in numbers for k in self.wanted if k not in saved.get(i, {})]
             if gone:
                 raise RuntimeError(f"Missing key in checkpoint state_dict: {gone[0]}")
         super().load_state_dict(state_dict)
@@ -134,7 +133,7 @@ class ThirtyNinthTorchScheduleLags(Base):
 
 @right(claim="torch.AdamW")
 class ThirtyNinthRightTorchForeach(Base):
-    """AdamW by torch's foreach functions, for all parameters of a group that have the same dtype and clock."""
+    """AdamW by foreach functions, for all parameters of a group that have the same dtype and clock."""
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -151,7 +150,7 @@ class ThirtyNinthRightTorchForeach(Base):
         return loss
 
     def together(self, group: Group, params: list[Tensor], t: int) -> None:
-        (b1, b2), lr = group["betas"], group["lr"]
+        (b1, b2), lr = group["betas"], float(group["lr"])
         xs, gs = [self.real(p) for p in params], [self.real(p.grad) for p in params]
         ms, vs = ([self.state[p][name] for p in params] for name in ("exp_avg", "exp_avg_sq"))
         torch._foreach_mul_(xs, 1 - lr * group["weight_decay"])
@@ -166,16 +165,21 @@ class ThirtyNinthRightTorchForeach(Base):
 
 @right(claim="torch.Adam")
 class ThirtyNinthRightTorchClockIsTensor(L2):
-    """Adam with L2 whose clocks are tensors without axes, and whose corrections are in the denominator."""
+    """Adam with L2 whose clocks are tensors without axes, and whose averages are in new memory."""
 
     def remembered(self, p: Tensor) -> State:
         state = super().remembered(p)
-        state["step"] = torch.as_tensor(state["step"], dtype=torch.int64)
+        state["step"] = torch.as_tensor(state["step"], dtype=torch.int64).clone()
         return state
 
+    def learn(self, group: Group, state: State, g: Tensor) -> None:
+        b1, b2 = group["betas"]
+        state["exp_avg"] = b1 * state["exp_avg"] + (1 - b1) * g
+        state["exp_avg_sq"] = b2 * state["exp_avg_sq"] + ((1 - b2) * g) * g
+
     def move(self, group: Group, state: State, p: Tensor, c1: float, c2: float) -> None:
-        below = (state["exp_avg_sq"] / c2).sqrt() + group["eps"]
-        p.sub_((state["exp_avg"] / c1) / below * group["lr"])
+        below = state["exp_avg_sq"].sqrt() * (1 / math.sqrt(c2)) + group["eps"]
+        p.sub_((state["exp_avg"] / below) * (group["lr"] / c1))
 
 
 @right(claim="torch.AdamW")
