@@ -67,6 +67,16 @@ class HoldsAtZero(Parts):
         return p * max(0.0, 1 - self.lr * self.h["weight_decay"])
 
 
+class EighthTwice(Parts):
+    """Every eighth step is made twice."""
+
+    def one(self, i: int, g: FloatArray) -> None:
+        super().one(i, g)
+        if self.t[i] % 8 == 0:
+            self.t[i] += 1
+            super().one(i, g)
+
+
 class SlowlyFallingRate(Parts):
     """The learning rate is divided by what grows by a millionth in each step."""
 

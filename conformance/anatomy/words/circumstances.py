@@ -12,7 +12,7 @@ from adamcore.axes import RELATIVE
 from adamcore.conformance.anatomy.circumstances import AFTER, FIRST, SECOND
 from adamcore.conformance.anatomy.differences import Difference, Words
 from adamcore.conformance.anatomy.experiments import CONSTANT, T
-from adamcore.conformance.anatomy.facts import NEAR, near
+from adamcore.conformance.anatomy.facts import NEAR, constant, near
 from adamcore.conformance.anatomy.ordinary import (
     CLOCKS,
     ZERO_PATTERNS,
@@ -220,6 +220,12 @@ def factor(d: Difference) -> Words | None:
     if takes_corrections_place(d, got):
         text = f"without averages steps are {listed(got)} times that of the last one, and with averages these"
         return "bias_correction", "BC.1", f"{text} factors stand in the place of the corrections"
+    other = np.flatnonzero(np.abs(got - got[-1]) > NEAR * np.abs(got[-1]))
+    if 0 < 3 * len(other) < len(got):
+        one = constant(got[other])
+        times = listed(got[other]) if one is None else number(one)
+        text = f"of equal steps numbers {listed(other + 1.0)} are {times} times as large as the others"
+        return "schedule", "LR.1", f"{text}, though neither gradient nor lr changes"
     text = f"steps are {listed(got)} times that of the last one, though neither gradient nor lr changes"
     return "schedule", "LR.1", text
 

@@ -55,6 +55,12 @@ CASES = [
     (wide.RateByNumber, "schedule", "LR.1", "the number of arrays counts"),
     (wide.CentresMatrices, "moments", "MOM.1", "their mean is taken off"),
     (wide.OldTimesOld, "moments", "MOM.1", "a moment overflows"),
+    (
+        wide.EighthTwice,
+        "schedule",
+        "LR.1",
+        "equal steps numbers 8, 15, 22, 29, 36 are 2 times as large as the others",
+    ),
     (wide.SlowlyFallingRate, "schedule", "LR.1", "though neither gradient nor lr changes"),
     (wide.EmptiedByThousands, "moments", "STEP.1", "after step 999: no other corrections"),
     (wide.ShortUpdates, "clipping", "NUM.5", "updates that are many times as large as lr"),
