@@ -139,4 +139,6 @@ def told(subject: ThirdParty, failed: Sequence[Result], first: Finding | None) -
             f"a gradient counts 1/{count}, as if it were divided by the number of ranks: eps counts {count} "
             "times as claimed beside it"
         )
+    if first is not None and first.observed == f"each gradient counts {1 / count:g} times":
+        return first.rule, f"{first.observed}, as if it were divided by the number of ranks"
     return None

@@ -245,7 +245,7 @@ class ClockDropped(MomentsDropped):
 # ------------------------------------------------------------------------------- decisions from what is here
 
 
-@wrong("go different ways")
+@wrong("parts of an array are scaled down")
 class EpsOfTheShare(Plain):
     """eps is scaled by the share of the elements that is here."""
 
@@ -262,7 +262,7 @@ class FloorOfTheShard(Plain):
         return root.clamp(min=float(root.max()) / 2) if is_sharded(p) and root.numel() else root
 
 
-@wrong("go different ways")
+@wrong("parts of an array are scaled down")
 class NormOfTheShard(Plain):
     """A gradient is clipped to the norm of the part here."""
 
@@ -305,7 +305,7 @@ class EvenShards(Plain):
 # --------------------------------------------------------------------------------------- the other processes
 
 
-@wrong("a gradient counts 1/2")
+@wrong("as if it were divided by the number of ranks")
 class MeanOfTheMean(Plain):
     """Gradients that are a mean are divided by the number of processes once more."""
 

@@ -20,11 +20,20 @@ SURVIVORS = {
     "thirtieth_blind_c.py:ThirtiethLoadTakesOldRate": "it needs a rate that is not set again",
     "thirtyfourth_blind_b.py:ThirtyFourthLoadBringsOldRate": "it needs a rate that is not set again",
     "thirtyfourth_blind_torch.py:ThirtyFourthTorchNamesClash": "it refuses groups, and says so",
+    "thirtyeighth_blind_torch_c.py:ThirtyEighthBTorchAddedGroupGone": "it needs a group that was added",
     "twentyseventh_blind_torch.py:TwentySeventhTorchLeavesInGraph": "it raises in every probe: broken",
 }
 """Wrong Adams that are not killed, and what no run has."""
 
 MISNAMED = {
+    "thirtyeighth_blind_a.py:ThirtyEighthRateAlone": "the decay of its own shows without any",
+    "thirtyeighth_blind_a.py:ThirtyEighthDecaysBehindProjection": "matrices alone decay later",
+    "thirtyeighth_blind_b.py:ThirtyEighthFinalNormNotReduced": "beside larger gradients a step is half",
+    "thirtyeighth_blind_jax.py:ThirtyEighthJaxMeanOfMeans": "rows count by their number",
+    "thirtyeighth_blind_jax.py:ThirtyEighthJaxOneStepMore": "a step made twice is like twice the rate",
+    "thirtyninth_blind_e.py:ThirtyNinthBScaleNotBelowOne": "it skips large ones without a scale",
+    "thirtyninth_blind_torch_b.py:ThirtyNinthBTorchNeverZeroed": "the last array is not like the middle",
+    "thirtyninth_blind_kernels.py:thirtyninth_update_in_bfloat": "a step of few bits is no sum of its parts",
     "thirtyseventh_blind_e.py:ThirtySeventhBStateOfModelsDtype": "moments of float16 have few bits as well",
     "thirtyfifth_blind_torch_c.py:ThirtyFifthBTorchMultiplierUnread": "later steps' decay is not read either",
     "thirtyfirst_blind_e.py:ThirtyFirstBWarmupOfZeroSteps": "a rate of 0 is like a p that is not written to",
@@ -61,6 +70,12 @@ MISNAMED = {
 """Wrong Adams that are killed but whose first finding has another area, and why."""
 
 SEVERAL = {
+    "thirtyninth_blind_a.py:ThirtyNinthRelativeStep": "what takes the place of lr changes with the step",
+    "twentyfirst_blind_b.py:TwentyFirstTwoNamesOfStart": "it writes to a gradient besides",
+    "thirtyfifth_blind_torch_a.py:ThirtyFifthTorchClippedTooLate": "with a stride of 0 it raises as well",
+    "thirtysecond_blind_torch_c.py:ThirtySecondBTorchClippedThen": "with a stride of 0 it raises as well",
+    "twentyseventh_blind_torch_a.py:TwentySeventhTorchClippedBehindStep": "with a stride of 0 it raises too",
+    "eighth_blind_c.py:EighthZerosFadeAlone": "its clock ticks where no gradient is",
     "thirtyseventh_blind_e.py:ThirtySeventhBStateOfModelsDtype": "its eps is 0 in float16, where v is 0",
     "twentyeighth_blind_d.py:TwentyEighthBNadamForAdam": "eps stands elsewhere in that NAdam",
     "twentyeighth_blind_d.py:TwentyEighthBDeprecatedKeyword": "with an lr of 0 it moves as well",

@@ -142,11 +142,17 @@ def test_a_fault_that_one_process_has_too_is_no_fault_of_sharding() -> None:
 @pytest.mark.parametrize("layout", ["fsdp", "tp", "2d", "ddp", "zero"])
 @pytest.mark.parametrize("target", ["torch.optim:AdamW", "adamcore.backends.torch:AdamW"])
 def test_right_ones_conform(target: str, layout: str) -> None:
-    """PyTorch's own does not step complex parts of different sizes (findings)."""
+    """PyTorch's own does not step complex parts of different sizes (findings).
+
+    Where there is no state a save makes a first step (findings), and a group without parameters comes back
+    without its hyperparameters.
+    """
     [entry] = check(target, ranks=2, layout=layout).entries
     cut = target == "torch.optim:AdamW" and layout in ("fsdp", "tp", "2d")
     failed = {r.probe for r in entry.results if entry.failed(r)}
-    assert failed == ({"CPX.1/complex", "CPX.1/decay"} if cut else set()), entry.findings
+    known = {"CPX.1/complex", "CPX.1/decay", "CPX.1/meetings"}
+    known |= {"STATE.4/resumed-first", "STEP.1/history-5", "STATE.4/resumed-vacant"}
+    assert failed == (known if cut else set()), entry.findings
     assert entry.verdict == ("deviates" if cut else "conforms")
 
 
