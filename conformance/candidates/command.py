@@ -264,5 +264,6 @@ def unpack(packed: Any, what: str) -> FloatArray:
             f"{what} has a word that is no {8 * width} bits in hexadecimal: {bits[:80]!r}"
         ) from None
     words = np.dtype(np.uint16 if dtype == "bfloat16" else dtype)
-    array = np.frombuffer(raw, words.newbyteorder(">")).astype(words)
-    return array.view(numpy_dtype(dtype)).reshape(shape)
+    array: FloatArray = np.frombuffer(raw, words.newbyteorder(">")).astype(words)
+    found: FloatArray = array.view(numpy_dtype(dtype)).reshape(shape)
+    return found

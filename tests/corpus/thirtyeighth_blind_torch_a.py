@@ -53,6 +53,8 @@ class ThirtyEighthTorchStepOfMicroBatch(Base):
 class ThirtyEighthTorchGroupBUnscheduled(Base):
     """Groups behind the first keep the rate with which they were added: a schedule never reaches them."""
 
+    added: list[Any]
+
     def add_param_group(self, param_group: Group) -> None:
         super().add_param_group(param_group)
         self.__dict__.setdefault("added", []).append(self.param_groups[-1]["lr"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from blind_torch import L2, Base, Group, State
@@ -50,7 +50,7 @@ class ThirtyEighthBTorchShardsOffset(Base):
 class ThirtyEighthBTorchNormIsOne(Multiplied):
     """The greatest size of a gradient is raised to 1/inf: clipped to 0.1, each gradient is a tenth."""
 
-    max_gradient, norm_type = 0.1, "inf"
+    max_gradient, norm_type = 0.1, cast(Any, "inf")
 
     def formed(self, grads: list[Tensor]) -> float:
         norm_type = float(self.norm_type)
