@@ -167,7 +167,7 @@ def test_a_constant_is_held_to_its_default(tmp_path: Path) -> None:
 
 
 def test_what_raises_is_seen_again_by_a_probe_in_which_it_does(tmp_path: Path) -> None:
-    target = write(tmp_path)
+    target = write(tmp_path, attributes="absent = True")
     path = tmp_path / "mine.py"
     path.write_text(path.read_text().replace("continue", "raise TypeError"))
     [found] = one(target, probes=["STEP.1/fingerprint", "F1/*"]).findings
@@ -218,10 +218,16 @@ def test_a_candidate_that_raises_in_every_probe_is_broken(tmp_path: Path) -> Non
     entry = one(write(tmp_path, raises))
     assert entry.verdict == "broken"
     assert entry.reason == "it raised in every probe: ZeroDivisionError: division by zero"
-    absent = write(tmp_path, name="absent")
+    absent = write(tmp_path, name="absent", attributes="absent = True")
     path = tmp_path / "absent.py"
     path.write_text(path.read_text().replace("continue", "raise ValueError('no gradient')"))
     assert one(absent, probes=["F1/absent-middle"]).verdict == "deviates", "its input is out of the ordinary"
+    path.write_text(path.read_text().replace("absent = True", "pass"))
+    entry = one(absent, probes=["F1/absent-middle"])
+    assert (entry.verdict, entry.reason) == (
+        "broken",
+        "no probe could be judged: raised in step 3: ValueError: no gradient",
+    )
 
 
 def test_our_own_optimizer_is_held_to_its_dialect() -> None:
