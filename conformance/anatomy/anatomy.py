@@ -74,6 +74,12 @@ class Anatomy:
             return beside(equations(self.claimed), self.equations)
 
     @property
+    def error(self) -> str:
+        """The error of an ordinary run, or nothing."""
+        run = self.readings.runs.get("main")
+        return "" if self.claimed is None or run is None else run.error or ""
+
+    @property
     def levers(self) -> Mapping[str, float]:
         """The hyperparameters under which the equations were measured."""
         hyper = self.readings.probes["main"].hyper

@@ -193,8 +193,11 @@ def note_text(finding: Finding) -> str:
 
 
 def comparisons(entry: Entry, area: str) -> tuple[Comparison, ...]:
-    """Return the parts of the update rule that differ from the claim's and that belong to an area."""
-    if entry.anatomy is None or entry.anatomy.claimed is None:
+    """Return the parts of the update rule that differ from the claim's and that belong to an area.
+
+    Where ordinary steps raise, nothing of the rule was measured.
+    """
+    if entry.anatomy is None or entry.anatomy.claimed is None or entry.anatomy.error:
         return ()
     return tuple(
         (part, claimed or NOTHING, measured or NOTHING)

@@ -82,12 +82,6 @@ def small_epsilon(anatomy: Anatomy) -> Words | None:
     return "epsilon", "EPS.1", f"something counts beside eps, which shows with {far[0]}"
 
 
-def ordinary_error(anatomy: Anatomy) -> str:
-    """Return the error of an ordinary run, or nothing."""
-    run = anatomy.readings.runs.get("main")
-    return "" if anatomy.claimed is None or run is None else run.error or ""
-
-
 def raised(error: str) -> Words:
     """Return the words that stand before the error of an ordinary step."""
     if error.partition(":")[0] in OF_A_TRACE:
@@ -99,12 +93,12 @@ def raised(error: str) -> Words:
 def raises_always(anatomy: Anatomy) -> bool:
     """True if every experiment raises, whatever its arrays are."""
     ran = [run for name, run in anatomy.readings.runs.items() if name in EXPERIMENTS and not run.unsupported]
-    return bool(ordinary_error(anatomy)) and all(run.error for run in ran)
+    return bool(anatomy.error) and all(run.error for run in ran)
 
 
 def raises_over_scalar(anatomy: Anatomy) -> Words | None:
     """Return the words on an ordinary run that raises, as scalars do and arrays do not, or None."""
-    error = ordinary_error(anatomy)
+    error = anatomy.error
     if any(text in error for text in ROOT_BELOW_0):
         return "bias_correction", "BC.1", f"a step raises {error}: the root of a correction below 0"
     if "ZeroDivisionError" not in error:
@@ -117,7 +111,7 @@ def raises_over_scalar(anatomy: Anatomy) -> Words | None:
 
 def raises_over_several(anatomy: Anatomy) -> Words | None:
     """Return the words on steps that raise if there are several arrays, and never with one; or None."""
-    error = ordinary_error(anatomy)
+    error = anatomy.error
     if not error or not raises_exactly(anatomy, lambda probe: len(probe.params) > 1):
         return None
     return "layout", "STEP.1", f"with several arrays a step raises {error}; with one it does not"
@@ -125,7 +119,7 @@ def raises_over_several(anatomy: Anatomy) -> Words | None:
 
 def raises_without_decay(anatomy: Anatomy) -> Words | None:
     """Return the words on steps that raise if nothing decays, and never else; or None."""
-    error = ordinary_error(anatomy)
+    error = anatomy.error
     if not error or not raises_exactly(anatomy, lambda probe: not probe.hyper.get("weight_decay")):
         return None
     return "decay", "DEC.1", f"without weight decay a step raises {error}"
@@ -182,7 +176,7 @@ def first_finding(anatomy: Anatomy) -> Finding | None:
         part = first_difference(anatomy)
         if part is None:
             return None
-        error = ordinary_error(anatomy)
+        error = anatomy.error
         first = part.name == "hyperparameters" or (part.name == "circumstances" and raises_always(anatomy))
         if error and first:
             area, rule, text = raised(error)

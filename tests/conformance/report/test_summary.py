@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from html_reader import read
-from measured_adams import eps_inside
+from measured_adams import Parts, anatomy, eps_inside
 from small_report import EVIDENCE, RESULTS, entry, full
 
 from adamcore import AXES
@@ -17,7 +17,7 @@ from adamcore.conformance.report.markdown import render_markdown
 from adamcore.conformance.report.report import Report
 from adamcore.conformance.report.summary import Summary, first_divergence, summaries, summary_of
 from adamcore.conformance.rules import SAYS
-from adamcore.conformance.types import Finding
+from adamcore.conformance.types import Finding, FloatArray
 
 NONE: dict[str, list[Any]] = {axis: [] for axis in AXES}
 
@@ -63,6 +63,18 @@ def test_what_it_does_instead_is_measured_beside_the_claim() -> None:
     assert said.compared == (
         ("step", "p = p - lr m_hat / (sqrt(v_hat) + eps)", "p = p - lr m_hat / sqrt(v_hat + eps)"),
     )
+
+
+class Raises(Parts):
+    def one(self, i: int, g: FloatArray) -> None:
+        raise RuntimeError("another signature")
+
+
+def test_of_steps_that_raise_nothing_was_measured() -> None:
+    raising = anatomy(Raises)
+    assert raising.error == "RuntimeError: another signature"
+    findings = [Finding("moments", "STEP.1", "p moves", f"an ordinary step raises {raising.error}")]
+    assert of("deviates", findings=findings, anatomy=raising).compared == ()
 
 
 def test_numbers_without_an_equation_stand_in_the_sentence() -> None:
