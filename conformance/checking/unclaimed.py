@@ -74,33 +74,19 @@ def notes(failures: Sequence[Result], probes: Mapping[str, Probe], others: bool)
         probes: by name.
         others: True if what is claimed is not stepped as claimed either.
     """
+    of_complex = [r for r in failures if probes[r.probe].is_complex]
+    of_absence = [r for r in failures if r not in of_complex]
     found = []
-    for is_complex in (True, False):
-        own = [r for r in failures if probes[r.probe].is_complex is is_complex]
-        if own:
-            found.append((of_complex if is_complex else of_absence)(own[0], others))
+    if of_complex:
+        asked = (
+            "real parameters; complex ones too if the candidate claims them (its attribute complex = True)"
+        )
+        why = "not judged, as they are not claimed" if others else "written for real parameters"
+        said = f"{why}: of a complex one, {of_complex[0].reason}"
+        found.append(Finding("complex", "CPX.1", asked, said, "note", of_complex[0].evidence))
+    if of_absence:
+        asked = "gradients; absent ones too if the candidate claims them (its attribute absent = True)"
+        why = "not judged, as they are not claimed" if others else "written for gradients that are all there"
+        said = f"{why}: without one, it {of_absence[0].reason}"
+        found.append(Finding("missing", "F1", asked, said, "note", of_absence[0].evidence))
     return found
-
-
-def of_complex(failure: Result, others: bool) -> Finding:
-    why = "not judged, as they are not claimed" if others else "written for real parameters"
-    return Finding(
-        "complex",
-        "CPX.1",
-        "real parameters; complex ones too if the candidate claims them (its attribute complex = True)",
-        f"{why}: of a complex one, {failure.reason}",
-        "note",
-        failure.evidence,
-    )
-
-
-def of_absence(failure: Result, others: bool) -> Finding:
-    why = "not judged, as they are not claimed" if others else "written for gradients that are all there"
-    return Finding(
-        "missing",
-        "F1",
-        "gradients; absent ones too if the candidate claims them (its attribute absent = True)",
-        f"{why}: without one, it {failure.reason}",
-        "note",
-        failure.evidence,
-    )

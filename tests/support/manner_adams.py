@@ -67,3 +67,15 @@ class KeepsOwnState(torch.optim.AdamW):
         old = dict(self.state)
         super().load_state_dict(state_dict)
         self.state.update(old)
+
+
+class SaveTakesMoments(torch.optim.AdamW):
+    """A save takes the moments out, so that the run that goes on begins them anew."""
+
+    def state_dict(self) -> Any:
+        saved = super().state_dict()
+        saved["state"] = {i: {k: x.clone() for k, x in each.items()} for i, each in saved["state"].items()}
+        for each in self.state.values():
+            each["exp_avg"].zero_()
+            each["exp_avg_sq"].zero_()
+        return saved

@@ -15,7 +15,14 @@ from adamcore.conformance.types import Result
 from adamcore.conformance.verdict.judge import judge
 
 torch = pytest.importorskip("torch")
-from manner_adams import ClosurePerGroup, KeepsOwnParameters, KeepsOwnState, SkipsWithoutLoss, StateOfFirst  # noqa: E402
+from manner_adams import (  # noqa: E402
+    ClosurePerGroup,
+    KeepsOwnParameters,
+    KeepsOwnState,
+    SaveTakesMoments,
+    SkipsWithoutLoss,
+    StateOfFirst,
+)
 
 from adamcore.conformance.candidates.torch import TorchCandidate  # noqa: E402
 
@@ -25,6 +32,7 @@ MANNERS = {
     "LR.4/joining": StateOfFirst,
     "STEP.1/set-outside": KeepsOwnParameters,
     "STATE.4/resumed-used": KeepsOwnState,
+    "STATE.4/saved": SaveTakesMoments,
 }
 
 
