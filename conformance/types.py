@@ -25,7 +25,7 @@ from adamcore.config import MOMENT_STORAGE
 
 FloatArray = npt.NDArray[Any]
 Layout = Literal["C", "F", "strided", "readonly", "offset", "reversed", "broadcast"]
-"""How an array lies in memory: see :func:`adamcore.conformance.candidates.base.cast`."""
+"""How an array lies in memory: see :func:`adamcore.conformance.candidates.adapter.base.cast`."""
 Manner = Literal[
     "plain",
     "beside",

@@ -18,15 +18,15 @@ from adamcore.conformance.bench.step import Step
 from adamcore.conformance.bench.steps import arrays, tensors
 from adamcore.conformance.bench.workloads import BYTES, WORKLOADS, Shapes, elements
 from adamcore.conformance.candidates import Candidate, load_candidates
-from adamcore.conformance.candidates.arguments import complete_hyper, effective_hyper
+from adamcore.conformance.candidates.adapter.arguments import complete_hyper, effective_hyper
+from adamcore.conformance.candidates.adapter.base import describe
 from adamcore.conformance.candidates.array import ArrayCandidate, init_defaults
-from adamcore.conformance.candidates.base import describe
 from adamcore.conformance.candidates.calls import Convention, Request
 from adamcore.conformance.candidates.keras import KerasCandidate
 from adamcore.conformance.candidates.kernel import KernelCandidate
 from adamcore.conformance.candidates.optax import OptaxCandidate
 from adamcore.conformance.candidates.programs import compilations
-from adamcore.conformance.candidates.torch import TorchCandidate
+from adamcore.conformance.candidates.torch.candidate import TorchCandidate
 from adamcore.conformance.errors import CandidateError, UsageError
 from adamcore.errors import AdamcoreError
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import (
+from adamcore.conformance.candidates.adapter.arguments import (
     DEFAULTS,
     complete_hyper,
     fixed_value,
     own_dialect,
     served_probe,
 )
-from adamcore.conformance.candidates.base import (
+from adamcore.conformance.candidates.adapter.base import (
     HARD,
     CandidateInfo,
     Refusal,
@@ -30,8 +30,8 @@ from adamcore.conformance.candidates.base import (
     same_list,
     unsupported_reason,
 )
-from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
-from adamcore.conformance.candidates.runs import run_probe, use
+from adamcore.conformance.candidates.adapter.buffers import GradientBuffers, overwrite
+from adamcore.conformance.candidates.adapter.runs import run_probe, use
 from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.settings import parse_settings
 from adamcore.conformance.types import FloatArray, Moments, Probe, Run, Start, Step

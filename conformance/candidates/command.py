@@ -17,9 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import effective_hyper, fixed_value, served_probe
-from adamcore.conformance.candidates.array import ALL
-from adamcore.conformance.candidates.base import (
+from adamcore.conformance.candidates.adapter.arguments import effective_hyper, fixed_value, served_probe
+from adamcore.conformance.candidates.adapter.base import (
     CandidateInfo,
     Refusal,
     Stepper,
@@ -29,8 +28,9 @@ from adamcore.conformance.candidates.base import (
     numpy_dtype,
     unsupported_reason,
 )
+from adamcore.conformance.candidates.adapter.runs import run_probe
+from adamcore.conformance.candidates.array import ALL
 from adamcore.conformance.candidates.driver import Driver, Message, ProtocolError, expect
-from adamcore.conformance.candidates.runs import run_probe
 from adamcore.conformance.errors import SettingError
 from adamcore.conformance.settings import parse_settings
 from adamcore.conformance.types import FloatArray, Probe, Run, Start, Step

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.base import cast, describe, same_bits
+from adamcore.conformance.candidates.adapter.base import cast, describe, same_bits
 from adamcore.conformance.candidates.calls import STATE, TRIED, Convention, Form, Request, Slot
 from adamcore.conformance.candidates.own import Library
 from adamcore.conformance.candidates.signatures import Signature, role_of

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import (
+from adamcore.conformance.candidates.adapter.arguments import (
     REQUIRED,
     effective_hyper,
     map_arguments,
     own_dialect,
     served_probe,
 )
-from adamcore.conformance.candidates.base import (
+from adamcore.conformance.candidates.adapter.base import (
     CandidateInfo,
     Refusal,
     Stepper,
@@ -27,8 +27,8 @@ from adamcore.conformance.candidates.base import (
     describe,
     unsupported_reason,
 )
-from adamcore.conformance.candidates.buffers import GradientBuffers
-from adamcore.conformance.candidates.runs import run_probe, use
+from adamcore.conformance.candidates.adapter.buffers import GradientBuffers
+from adamcore.conformance.candidates.adapter.runs import run_probe, use
 from adamcore.conformance.types import FloatArray, Moments, Probe, Run, Step
 
 

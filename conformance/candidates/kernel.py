@@ -7,8 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import REQUIRED, SPELLINGS, complete_hyper, served_probe
-from adamcore.conformance.candidates.base import (
+from adamcore.conformance.candidates.adapter.arguments import (
+    REQUIRED,
+    SPELLINGS,
+    complete_hyper,
+    served_probe,
+)
+from adamcore.conformance.candidates.adapter.base import (
     CandidateInfo,
     Stepper,
     UnsupportedProbe,
@@ -16,14 +21,14 @@ from adamcore.conformance.candidates.base import (
     same_bits,
     unsupported_reason,
 )
-from adamcore.conformance.candidates.buffers import GradientBuffers, without_scale
+from adamcore.conformance.candidates.adapter.buffers import GradientBuffers, without_scale
+from adamcore.conformance.candidates.adapter.defaults import own_defaults
+from adamcore.conformance.candidates.adapter.runs import run_probe
 from adamcore.conformance.candidates.calls import IMPLIED, STATE, Convention, Request, Slot
 from adamcore.conformance.candidates.conventions import find_convention
-from adamcore.conformance.candidates.defaults import own_defaults
 from adamcore.conformance.candidates.kernel_options import Kernel, libraries_of
 from adamcore.conformance.candidates.optax import MOST_COMPILED
 from adamcore.conformance.candidates.own import Jax
-from adamcore.conformance.candidates.runs import run_probe
 from adamcore.conformance.candidates.signatures import name_of, read_signature, require
 from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.types import FloatArray, Moments, Probe, Run, Start, Step

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import (
+from adamcore.conformance.candidates.adapter.arguments import (
     REQUIRED,
     Arguments,
     effective_hyper,
@@ -16,7 +16,7 @@ from adamcore.conformance.candidates.arguments import (
     own_dialect,
     served_probe,
 )
-from adamcore.conformance.candidates.base import (
+from adamcore.conformance.candidates.adapter.base import (
     CandidateInfo,
     Refusal,
     Stepper,
@@ -24,8 +24,8 @@ from adamcore.conformance.candidates.base import (
     describe,
     unsupported_reason,
 )
+from adamcore.conformance.candidates.adapter.runs import run_probe, use
 from adamcore.conformance.candidates.programs.elementwise import Programs
-from adamcore.conformance.candidates.runs import run_probe, use
 from adamcore.conformance.candidates.schedules import functions, refused
 from adamcore.conformance.dtypes import arithmetic_of
 from adamcore.conformance.errors import CandidateError, UnavailableError

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from adamcore import Adam, Clip
-from adamcore.conformance.candidates.base import (
+from adamcore.conformance.candidates.adapter.base import (
     HARD,
     CandidateInfo,
     Stepper,
@@ -21,9 +21,9 @@ from adamcore.conformance.candidates.base import (
     same_bits,
     same_list,
 )
-from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
+from adamcore.conformance.candidates.adapter.buffers import GradientBuffers, overwrite
+from adamcore.conformance.candidates.adapter.runs import run_probe
 from adamcore.conformance.candidates.optax import MOST_COMPILED
-from adamcore.conformance.candidates.runs import run_probe
 from adamcore.conformance.dtypes import arithmetic_of
 from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import FloatArray, Moments, Probe, Run, Start, Step
@@ -90,24 +90,24 @@ class Torch(Library):
     negative_strides = False
 
     def __init__(self, device: str) -> None:
-        from adamcore.conformance.candidates.torch import device_name, torch_device
+        from adamcore.conformance.candidates.torch.tensors import device_name, torch_device
 
         super().__init__("torch")
         self.where = torch_device(device)
         self.device = device_name(self.where)
 
     def refill(self, array: Any, value: FloatArray) -> None:
-        from adamcore.conformance.candidates.torch import from_numpy
+        from adamcore.conformance.candidates.torch.tensors import from_numpy
 
         array.copy_(from_numpy(value))
 
     def array(self, value: FloatArray) -> Any:
-        from adamcore.conformance.candidates.torch import as_tensor
+        from adamcore.conformance.candidates.torch.tensors import as_tensor
 
         return as_tensor(value, self.where)
 
     def numpy(self, array: Any) -> FloatArray:
-        from adamcore.conformance.candidates.torch import to_numpy
+        from adamcore.conformance.candidates.torch.tensors import to_numpy
 
         return to_numpy(array)
 

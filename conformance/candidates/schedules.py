@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from adamcore.conformance.candidates.base import UnsupportedProbe, describe
+from adamcore.conformance.candidates.adapter.base import UnsupportedProbe, describe
 from adamcore.conformance.types import Probe
 
 

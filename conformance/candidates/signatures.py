@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adamcore.conformance.candidates.arguments import PAIRS, REQUIRED, SPELLINGS, fixed_value
-from adamcore.conformance.candidates.defaults import is_number
+from adamcore.conformance.candidates.adapter.arguments import PAIRS, REQUIRED, SPELLINGS, fixed_value
+from adamcore.conformance.candidates.adapter.defaults import is_number
 from adamcore.conformance.errors import SettingError, SignatureError
 from adamcore.conformance.settings import parse_settings
 from adamcore.dialects import OPTIONS

@@ -15,8 +15,13 @@ from typing import Any
 
 from adamcore import Adam
 from adamcore.config import HYPERPARAMETERS
-from adamcore.conformance.candidates.arguments import REQUIRED, class_of, partial_options, signature_of
-from adamcore.conformance.candidates.base import Candidate, describe
+from adamcore.conformance.candidates.adapter.arguments import (
+    REQUIRED,
+    class_of,
+    partial_options,
+    signature_of,
+)
+from adamcore.conformance.candidates.adapter.base import Candidate, describe
 from adamcore.conformance.candidates.keras import choose_backend
 from adamcore.conformance.candidates.kernel import KernelCandidate
 from adamcore.conformance.candidates.kernel_options import Kernel
@@ -103,7 +108,7 @@ def make_candidate(
         return KernelCandidate(found, settings, device, required)
     settings = {**constants(target), **partial_options(found), **settings}
     if makes_torch_optimizer(found):
-        from adamcore.conformance.candidates.torch import TorchCandidate
+        from adamcore.conformance.candidates.torch.candidate import TorchCandidate
 
         return TorchCandidate(found, settings, known_names(target), device, required)
     if is_subclass_of(class_of(found), "keras.optimizers", "Optimizer"):

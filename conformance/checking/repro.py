@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from adamcore.conformance.candidates.arguments import complete_hyper, effective_hyper
+from adamcore.conformance.candidates.adapter.arguments import complete_hyper, effective_hyper
+from adamcore.conformance.candidates.adapter.base import CandidateInfo
 from adamcore.conformance.candidates.array import init_defaults
-from adamcore.conformance.candidates.base import CandidateInfo
 from adamcore.conformance.candidates.targets import package_of
 from adamcore.conformance.types import Evidence, FloatArray, Probe, Step
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from adamcore import Adam
 from adamcore.conformance.candidates import CandidateInfo
-from adamcore.conformance.candidates.arguments import SPELLINGS
-from adamcore.conformance.candidates.base import same_bits
+from adamcore.conformance.candidates.adapter.arguments import SPELLINGS
+from adamcore.conformance.candidates.adapter.base import same_bits
 from adamcore.conformance.claims import Claim, claim_for
 from adamcore.conformance.dtypes import to_carrier
 from adamcore.conformance.probes.design import resumed

@@ -12,9 +12,9 @@ from adamcore.conformance.anatomy.anatomy import EVERY_EXPERIMENT, Anatomy, anat
 from adamcore.conformance.anatomy.experiments import EXPERIMENT, EXPERIMENTS
 from adamcore.conformance.anatomy.words.findings import first_finding
 from adamcore.conformance.candidates import CandidateInfo, judged_hyper, served_probe
-from adamcore.conformance.candidates.arguments import REQUIRED
-from adamcore.conformance.candidates.base import describe
-from adamcore.conformance.candidates.defaults import default_notes
+from adamcore.conformance.candidates.adapter.arguments import REQUIRED
+from adamcore.conformance.candidates.adapter.base import describe
+from adamcore.conformance.candidates.adapter.defaults import default_notes
 from adamcore.conformance.checking.explain import explain
 from adamcore.conformance.checking.runs import error_of_all, has_many, is_for, judge_run
 from adamcore.conformance.checking.unclaimed import absence_probes, complex_probes

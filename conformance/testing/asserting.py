@@ -12,7 +12,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from adamcore.conformance.candidates.arguments import class_of
+from adamcore.conformance.candidates.adapter.arguments import class_of
 from adamcore.conformance.candidates.targets import made_already, make_candidate
 from adamcore.conformance.checking.check import check, measure_parts
 from adamcore.conformance.checking.selection import select_probes

@@ -16,7 +16,7 @@ from typing import Any
 
 from adamcore import Adam
 from adamcore.conformance.candidates import load_candidates
-from adamcore.conformance.candidates.base import describe
+from adamcore.conformance.candidates.adapter.base import describe
 from adamcore.conformance.candidates.sharded.exchange import Abandoned, Follower, Leader
 from adamcore.conformance.errors import CandidateError, SettingError
 from adamcore.conformance.settings import Ranks

@@ -17,8 +17,8 @@ from functools import partial
 from itertools import groupby
 from typing import Any, Literal, get_args
 
-from adamcore.conformance.candidates.arguments import REQUIRED
-from adamcore.conformance.candidates.base import CandidateInfo
+from adamcore.conformance.candidates.adapter.arguments import REQUIRED
+from adamcore.conformance.candidates.adapter.base import CandidateInfo
 from adamcore.conformance.settings import MEMORY, Ranks
 from adamcore.conformance.types import Probe, Run
 from adamcore.conformance.wire import Json, pack_probe, unpack_run

@@ -107,7 +107,7 @@ def kind_of(candidate: Candidate) -> str | None:
     """Return the library on whose ranks a candidate can run; None if there is none."""
     from adamcore.conformance.candidates.optax import OptaxCandidate
     from adamcore.conformance.candidates.own import Jax, Torch, TorchCompiled
-    from adamcore.conformance.candidates.torch import TorchCandidate
+    from adamcore.conformance.candidates.torch.candidate import TorchCandidate
 
     if isinstance(candidate, OwnCandidate):
         library = candidate.library
@@ -179,7 +179,7 @@ def join(
     from adamcore.conformance.candidates.own import Torch
     from adamcore.conformance.candidates.sharded.own_torch import TorchOnRanks
     from adamcore.conformance.candidates.sharded.torch import Group, ShardedTorchCandidate
-    from adamcore.conformance.candidates.torch import TorchCandidate
+    from adamcore.conformance.candidates.torch.candidate import TorchCandidate
 
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // ranks.processes))
     dist.init_process_group(

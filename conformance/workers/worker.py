@@ -29,7 +29,7 @@ from typing import Any, TextIO
 
 from adamcore import Adam
 from adamcore.conformance.candidates import Candidate, Refusal, load_candidates
-from adamcore.conformance.candidates.base import describe
+from adamcore.conformance.candidates.adapter.base import describe
 from adamcore.conformance.candidates.targets import make_importable
 from adamcore.conformance.errors import CandidateError, SettingError, UnavailableError
 from adamcore.conformance.settings import Ranks

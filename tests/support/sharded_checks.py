@@ -16,7 +16,7 @@ from adamcore.backends.torch import AdamW
 from adamcore.conformance.candidates.own import OwnCandidate
 from adamcore.conformance.candidates.sharded.own_torch import TorchOnRanks
 from adamcore.conformance.candidates.sharded.torch import Group, ShardedTorchCandidate
-from adamcore.conformance.candidates.torch import TorchCandidate
+from adamcore.conformance.candidates.torch.candidate import TorchCandidate
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Result
 from adamcore.conformance.verdict.judge import judge

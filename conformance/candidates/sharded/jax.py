@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.base import CandidateInfo
+from adamcore.conformance.candidates.adapter.base import CandidateInfo
 from adamcore.conformance.candidates.optax import MOST_COMPILED, OptaxCandidate, OptaxStepper
 from adamcore.conformance.candidates.sharded.exchange import Exchange
 from adamcore.conformance.candidates.sharded.layouts import (

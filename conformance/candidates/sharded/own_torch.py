@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.base import laid_out
+from adamcore.conformance.candidates.adapter.base import laid_out
 from adamcore.conformance.candidates.own import Torch
 from adamcore.conformance.candidates.sharded.layouts import Cuts, Shape, assemble, cuts_of
 from adamcore.conformance.candidates.sharded.torch import Group, local
-from adamcore.conformance.candidates.torch import as_tensor, from_numpy, to_numpy
+from adamcore.conformance.candidates.torch.tensors import as_tensor, from_numpy, to_numpy
 from adamcore.conformance.types import FloatArray
 
 

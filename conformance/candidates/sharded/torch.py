@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adamcore.conformance.candidates.base import (
+from adamcore.conformance.candidates.adapter.base import (
     CandidateInfo,
     Stepper,
     UnsupportedProbe,
@@ -30,13 +30,9 @@ from adamcore.conformance.candidates.sharded.layouts import (
     mesh_shape,
     place_of,
 )
-from adamcore.conformance.candidates.torch import (
-    REST,
-    TorchCandidate,
-    TorchStepper,
-    as_tensor,
-    to_numpy,
-)
+from adamcore.conformance.candidates.torch.candidate import TorchCandidate
+from adamcore.conformance.candidates.torch.stepper import REST, TorchStepper
+from adamcore.conformance.candidates.torch.tensors import as_tensor, to_numpy
 from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.types import FloatArray, Layout, Moments, Probe, Start, Step
 

@@ -11,8 +11,8 @@ from array_adam import Good
 from candidate_probes import G0, G1, HYPER, P1, Plain, probe
 
 from adamcore import Adam
+from adamcore.conformance.candidates.adapter.base import same_bits
 from adamcore.conformance.candidates.array import ArrayCandidate
-from adamcore.conformance.candidates.base import same_bits
 from adamcore.conformance.errors import CandidateError, SettingError
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.probes.design import resumed

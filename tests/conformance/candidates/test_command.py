@@ -18,7 +18,7 @@ from drivers import FEW, faulty, run, spoken
 from paths import ROOT
 
 from adamcore.conformance import check
-from adamcore.conformance.candidates.base import numpy_dtype
+from adamcore.conformance.candidates.adapter.base import numpy_dtype
 from adamcore.conformance.candidates.command import CommandCandidate, pack, unpack
 from adamcore.conformance.cli import main
 from adamcore.conformance.errors import UsageError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from candidate_probes import G0, G1, P1, probe
 
-from adamcore.conformance.candidates.base import same_bits
+from adamcore.conformance.candidates.adapter.base import same_bits
 from adamcore.conformance.types import Step
 from adamcore.conformance.workers.pool import EndEvent, ReadyEvent, RunEvent, WorkerJob, run_jobs
 

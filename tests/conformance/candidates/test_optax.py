@@ -12,7 +12,7 @@ from candidate_probes import G0, G1, probe
 from adamcore import Adam
 from adamcore.conformance import check
 from adamcore.conformance.candidates import load_candidates
-from adamcore.conformance.candidates.base import same_bits
+from adamcore.conformance.candidates.adapter.base import same_bits
 from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Start, Step

@@ -8,7 +8,7 @@ from candidate_probes import G0, G1, probe
 
 from adamcore import Adam
 from adamcore.conformance.candidates import load_candidates
-from adamcore.conformance.candidates.base import same_bits
+from adamcore.conformance.candidates.adapter.base import same_bits
 from adamcore.conformance.errors import CandidateError, UnavailableError
 from adamcore.conformance.types import Step
 

@@ -9,7 +9,7 @@ from candidate_probes import G0, G1, probe
 
 from adamcore import Adam
 from adamcore.conformance.candidates import load_candidates
-from adamcore.conformance.candidates.base import UnsupportedProbe
+from adamcore.conformance.candidates.adapter.base import UnsupportedProbe
 from adamcore.conformance.candidates.schedules import functions
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Step

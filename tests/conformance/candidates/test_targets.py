@@ -9,7 +9,7 @@ import pytest
 from candidate_probes import P0, probe
 
 from adamcore.conformance.candidates import load_candidates
-from adamcore.conformance.candidates.base import same_bits
+from adamcore.conformance.candidates.adapter.base import same_bits
 from adamcore.conformance.candidates.targets import made_already
 from adamcore.conformance.checking.repro import import_lines
 from adamcore.conformance.errors import CandidateError, UnavailableError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from adamcore.conformance import check
-from adamcore.conformance.candidates.base import CandidateInfo
+from adamcore.conformance.candidates.adapter.base import CandidateInfo
 from adamcore.conformance.checking.repro import (
     LONG,
     MinimalExample,

@@ -24,7 +24,7 @@ from manner_adams import (  # noqa: E402
     StateOfFirst,
 )
 
-from adamcore.conformance.candidates.torch import TorchCandidate  # noqa: E402
+from adamcore.conformance.candidates.torch.candidate import TorchCandidate  # noqa: E402
 
 MANNERS = {
     "STEP.2/groups": ClosurePerGroup,

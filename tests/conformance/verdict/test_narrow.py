@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from adamcore import Adam
-from adamcore.conformance.candidates.torch import TorchCandidate
+from adamcore.conformance.candidates.torch.candidate import TorchCandidate
 from adamcore.conformance.dtypes import round_probe
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Run

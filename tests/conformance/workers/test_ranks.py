@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from adamcore import Adam  # noqa: E402
 from adamcore.conformance import check  # noqa: E402
 from adamcore.conformance.candidates import load_candidates  # noqa: E402
-from adamcore.conformance.candidates.base import CandidateInfo  # noqa: E402
+from adamcore.conformance.candidates.adapter.base import CandidateInfo  # noqa: E402
 from adamcore.conformance.errors import SettingError, UsageError  # noqa: E402
 from adamcore.conformance.settings import Ranks  # noqa: E402
 from adamcore.conformance.workers.ranks import on_ranks  # noqa: E402

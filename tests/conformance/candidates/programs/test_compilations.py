@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from adamcore.conformance.candidates import base, runs
+from adamcore.conformance.candidates.adapter import base, runs
 from adamcore.conformance.candidates.kernel import KernelCandidate
 from adamcore.conformance.candidates.programs import compilations
 from adamcore.conformance.probes import PROBES

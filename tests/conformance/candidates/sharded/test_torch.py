@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 import ranks
 
 from adamcore.conformance.candidates.sharded.torch import ShardedTorchCandidate, ShardedTorchStepper
-from adamcore.conformance.candidates.torch import TorchCandidate
+from adamcore.conformance.candidates.torch.candidate import TorchCandidate
 from adamcore.conformance.errors import CandidateError
 from adamcore.conformance.probes import PROBES
 

@@ -11,10 +11,10 @@ from candidate_probes import G0, G1, HYPER, Plain, probe
 from adamcore import Adam
 from adamcore.conformance import kernel
 from adamcore.conformance.candidates import load_candidates
+from adamcore.conformance.candidates.adapter.base import cast, in_carrier, same_bits
 from adamcore.conformance.candidates.array import ArrayCandidate
-from adamcore.conformance.candidates.base import cast, in_carrier, same_bits
 from adamcore.conformance.candidates.kernel import KernelCandidate
-from adamcore.conformance.candidates.torch import as_tensor, to_numpy
+from adamcore.conformance.candidates.torch.tensors import as_tensor, to_numpy
 from adamcore.conformance.dtypes import round_to
 from adamcore.conformance.types import Step
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.base import (
+from adamcore.conformance.candidates.adapter.base import (
     Refusal,
     Stepper,
     UnsupportedProbe,

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from candidate_probes import G0, G1, probe
 
-from adamcore.conformance.candidates.base import same_bits
+from adamcore.conformance.candidates.adapter.base import same_bits
 from adamcore.conformance.types import Probe, Step
 
 torch = pytest.importorskip("torch")
-from adamcore.conformance.candidates.torch import TorchCandidate  # noqa: E402
+from adamcore.conformance.candidates.torch.candidate import TorchCandidate  # noqa: E402
 
 GROUPS = ({"b1": 0.875, "weight_decay": 0.25}, {"lr": 0.125, "b2": 0.875})
 BOTH = Step((G0, G1))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from candidate_probes import HYPER
 
-from adamcore.conformance.candidates.arguments import effective_hyper, map_arguments, own_dialect
+from adamcore.conformance.candidates.adapter.arguments import effective_hyper, map_arguments, own_dialect
 from adamcore.conformance.errors import CandidateError, SettingError
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from adamcore.conformance.candidates.arguments import PAIRS, SPELLINGS, Arguments
+from adamcore.conformance.candidates.adapter.arguments import PAIRS, SPELLINGS, Arguments
 
 
 def in_groups(arguments: Arguments, group: Mapping[str, Any]) -> Arguments:

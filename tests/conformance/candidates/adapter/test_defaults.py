@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from adamcore.conformance import kernel
-from adamcore.conformance.candidates.arguments import map_arguments
-from adamcore.conformance.candidates.defaults import default_notes
+from adamcore.conformance.candidates.adapter.arguments import map_arguments
+from adamcore.conformance.candidates.adapter.defaults import default_notes
 from adamcore.conformance.candidates.kernel import KernelCandidate
 from adamcore.dialects import dialect
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from array_adam import Good, judged
 
+from adamcore.conformance.candidates.adapter.buffers import GradientBuffers, overwrite
+from adamcore.conformance.candidates.adapter.runs import mirror
 from adamcore.conformance.candidates.array import ArrayCandidate
-from adamcore.conformance.candidates.buffers import GradientBuffers, overwrite
-from adamcore.conformance.candidates.runs import mirror
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Probe, Run
 from adamcore.conformance.verdict.judge import judge_twin
@@ -50,7 +50,7 @@ def test_held_gradients_are_told_by_the_probe_that_leaves_them_alone() -> None:
 
 @pytest.mark.parametrize("layout", ["C", "F", "strided", "readonly"])
 def test_the_same_memory_in_every_layout(layout: Any) -> None:
-    from adamcore.conformance.candidates.base import cast
+    from adamcore.conformance.candidates.adapter.base import cast
 
     buffers = GradientBuffers(PLAIN, lambda g: cast(g, "float32", layout), overwrite)
     values = [np.full((2, 3), x, dtype="float32") for x in (1.0, 2.0)]
@@ -69,7 +69,7 @@ def test_the_same_memory_in_every_layout(layout: Any) -> None:
 
 def test_torch_gradients_are_filled_in_place() -> None:
     torch = pytest.importorskip("torch")
-    from adamcore.conformance.candidates.torch import TorchCandidate
+    from adamcore.conformance.candidates.torch.candidate import TorchCandidate
 
     seen: list[Any] = []
 

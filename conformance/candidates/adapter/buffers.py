@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcore.conformance.candidates.base import Stepper, same_bits
+from adamcore.conformance.candidates.adapter.base import Stepper, same_bits
 from adamcore.conformance.types import FloatArray, Probe, Step
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from adamcore import Adam
-from adamcore.conformance.candidates.defaults import is_number, own_defaults
+from adamcore.conformance.candidates.adapter.defaults import is_number, own_defaults
 from adamcore.conformance.errors import CandidateError, SettingError
 from adamcore.conformance.settings import parse_settings
 from adamcore.conformance.types import Probe

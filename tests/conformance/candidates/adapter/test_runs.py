@@ -7,8 +7,8 @@ import pytest
 from candidate_probes import G0, G1, Plain, probe
 
 from adamcore.conformance.candidates import Refusal
+from adamcore.conformance.candidates.adapter.runs import mirror
 from adamcore.conformance.candidates.array import ArrayCandidate
-from adamcore.conformance.candidates.runs import mirror
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Step
 

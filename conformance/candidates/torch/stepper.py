@@ -1,27 +1,13 @@
-"""The adapter of torch.optim.Optimizer classes."""
+"""The steps of an optimizer class in a probe, made as a training loop makes them."""
 
 from __future__ import annotations
 
 import copy
-import math
-from collections.abc import Callable, Mapping, Sequence
-from time import perf_counter
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from adamcore.conformance.candidates.arguments import (
-    REQUIRED,
-    Arguments,
-    class_of,
-    effective_hyper,
-    map_arguments,
-    own_dialect,
-    served_probe,
-    signature_of,
-)
-from adamcore.conformance.candidates.base import (
-    CandidateInfo,
+from adamcore.conformance.candidates.adapter.arguments import Arguments, effective_hyper
+from adamcore.conformance.candidates.adapter.base import (
     Refusal,
     Stepper,
     UnsupportedProbe,
@@ -29,123 +15,20 @@ from adamcore.conformance.candidates.base import (
     is_taken_apart,
     laid_out,
     layout_of_parameters,
-    numpy_dtype,
-    unsupported_reason,
 )
-from adamcore.conformance.candidates.buffers import GradientBuffers, without_scale
-from adamcore.conformance.candidates.group_names import in_groups
-from adamcore.conformance.candidates.programs import compilations
-from adamcore.conformance.candidates.runs import run_probe, use
-from adamcore.conformance.errors import CandidateError, UnavailableError
-from adamcore.conformance.types import FloatArray, Layout, Manner, Moments, Probe, Run, Start, Step
+from adamcore.conformance.candidates.adapter.buffers import GradientBuffers, without_scale
+from adamcore.conformance.candidates.adapter.runs import use
+from adamcore.conformance.candidates.torch.closures import needs_closure, other_number
+from adamcore.conformance.candidates.torch.group_names import in_groups
+from adamcore.conformance.candidates.torch.groups import set_number, waiting
+from adamcore.conformance.candidates.torch.tensors import as_tensor, from_numpy, to_numpy
+from adamcore.conformance.errors import CandidateError
+from adamcore.conformance.types import FloatArray, Layout, Moments, Probe, Start, Step
 
+if TYPE_CHECKING:
+    from adamcore.conformance.candidates.torch.candidate import TorchCandidate
 
-class TorchCandidate:
-    """Runs an optimizer class as a training loop does: it sets ``.grad`` and calls ``step()``."""
-
-    def __init__(
-        self,
-        cls: Callable[..., Any],
-        settings: Mapping[str, str],
-        known: Mapping[str, str] | None,
-        device: str | None,
-        required: Sequence[str] = REQUIRED,
-    ) -> None:
-        self.cls = cls
-        self.device = torch_device(device)
-        self.compiling = 0.0  #: seconds of the probes in which something was compiled
-        self.arguments = map_arguments(cls, settings, known, positional=1, required=required, usual=USUAL)
-
-    @property
-    def info(self) -> CandidateInfo:
-        a = self.arguments
-        device, dialect = device_name(self.device), own_dialect(self.cls, a.extra)
-        return CandidateInfo(
-            "torch optimizer",
-            dialect=dialect,
-            lacks=a.lacks,
-            fixed=a.fixed,
-            device=device,
-            names=a.names,
-            extra=a.written,
-            claims_complex=bool(getattr(self.cls, "complex", dialect is not None)),
-            defaults=a.defaults,
-            step="step(lambda: torch.zeros(()))" if needs_closure(class_of(self.cls), 1) else "step()",
-        )
-
-    def run(self, probe: Probe, dtype: str) -> Run:
-        probe = served_probe(probe, self.arguments.lacks, self.arguments.fixed)
-        reason = self.refuses(probe) or unsupported_reason(
-            probe,
-            lr=True,
-            changes=True,
-            groups=True,
-            scale=True,
-            found_inf=True,
-            manners=MANNERS + (CLOSURES if takes_closure(self.cls) else ()),
-        )
-        if reason:
-            return Run(unsupported=reason)
-        before, start = compilations.count(), perf_counter()
-        run = run_probe(lambda variant: self.stepper(variant, dtype), probe)
-        run.eager = compilations.is_off()
-        if compilations.count() > before:
-            self.compiling += perf_counter() - start
-            if self.compiling > COMPILING and not run.eager:
-                compilations.switch_off()
-        return run
-
-    def refuses(self, probe: Probe) -> str | None:
-        """Return why arrays that lie so can't be given to the class; None if they can."""
-        return "torch has no negative strides" if probe.layout == "reversed" else None
-
-    def stepper(self, probe: Probe, dtype: str) -> TorchStepper:
-        """Return the optimizer that runs a variant of a probe."""
-        return TorchStepper(self, probe, dtype)
-
-
-def waiting(probe: Probe) -> list[int]:
-    """Return the numbers of the parameters that are added to the optimizer later; one is in it at first."""
-    first = probe.steps[0].grads if probe.manner == "joining" else ()
-    numbers = [i for i, g in enumerate(first) if g is None]
-    return numbers if len(numbers) < len(first) else numbers[1:]
-
-
-def set_number(group: dict[str, Any], name: str, value: Any, replaces: bool = False) -> None:
-    """Set a hyperparameter of a group as PyTorch's schedulers do: one that is a tensor is written to.
-
-    Args:
-        group: the group.
-        name: the name that the hyperparameter has in it.
-        value: the new value.
-        replaces: True if it takes the place of a tensor, as in a loop that assigns it.
-
-    Raises:
-        UnsupportedProbe: the group has no such hyperparameter.
-    """
-    if name not in group:
-        raise UnsupportedProbe(f"its groups have no {name}")
-    if hasattr(group[name], "fill_") and isinstance(value, int | float) and not replaces:
-        group[name].fill_(value)
-    else:
-        group[name] = value
-
-
-MANNERS: tuple[Manner, ...] = (
-    "joining",
-    "frozen",
-    "used",
-    "replaced",
-    "vacant",
-    "remade",
-)  #: in which any class can be run
-CLOSURES: tuple[Manner, ...] = ("closure", "silent closure")
-COMPILING = 30.0  #: seconds that may go into probes in which torch.compile compiles something
 STATE = {"step", "exp_avg", "exp_avg_sq"}  #: the names of t, m and v in torch.optim and many other libraries
-USUAL = {
-    "lr": "lr", "b1": "betas[0]", "b2": "betas[1]", "eps": "eps", "weight_decay": "weight_decay",
-}  # fmt: skip
-"""The arguments of torch.optim's Adams."""
 REST = "p_rest"  #: the name of what a state keeps of a parameter (STORE.1)
 
 
@@ -447,87 +330,3 @@ class TorchStepper(Stepper):
         if terms:
             loss.backward()
         return loss
-
-
-def other_number(returned: Any, loss: Any) -> str:
-    """Return which number a step returned in place of the loss, with the loss; "" if it returned none.
-
-    A loss that is rounded to 16 bits is none.
-
-    >>> other_number(0.0, 2.5), other_number(None, 2.5), other_number(2.5, 2.5)
-    ('0 where its closure returned 2.5', '', '')
-    """
-    try:
-        got, want = (float(x.detach() if hasattr(x, "detach") else x) for x in (returned, loss))
-    except (TypeError, ValueError, RuntimeError):  # no numbers, or several
-        return ""
-    alike = math.isclose(got, want, rel_tol=2.0**-7) or (math.isnan(got) and math.isnan(want))
-    return "" if alike else f"{got:.4g} where its closure returned {want:.4g}"
-
-
-def takes_closure(made_by: Callable[..., Any]) -> bool:
-    """Return whether the ``step`` of an optimizer class takes a closure; it is unknown of a function's."""
-    return len(signature_of(getattr(class_of(made_by), "step", None))) > 1
-
-
-def needs_closure(optimizer: Any, bound: int = 0) -> bool:
-    """Return whether the ``step`` of an optimizer cannot be called without a closure.
-
-    ``bound`` is 1 for a class, whose ``step`` has ``self`` before the closure.
-    """
-    first = signature_of(getattr(optimizer, "step", None))[bound : bound + 1]
-    return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in first)
-
-
-def as_tensor(array: FloatArray, device: str) -> Any:
-    """Return a tensor with the values and the strides of a NumPy array that nobody else uses."""
-    if array.size > 1 and 0 in array.strides:
-        return from_numpy(array[:1].copy()).to(device).expand(array.shape)
-    if array.flags.writeable and (array.base is not None or not array.flags.c_contiguous):
-        return from_numpy(array).to(device)
-    return from_numpy(array.copy()).to(device)
-
-
-def from_numpy(array: FloatArray) -> Any:
-    """Return a tensor in the memory of a NumPy array, whose bfloat16 PyTorch does not know."""
-    import torch
-
-    if array.dtype.name == "bfloat16":
-        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
-    return torch.from_numpy(array)
-
-
-def to_numpy(tensor: Any) -> np.ndarray[Any, Any]:
-    """Return the tensor's values in memory of their own."""
-    import torch
-
-    here = tensor.detach().resolve_conj().cpu()
-    if here.dtype is torch.bfloat16:
-        return np.array(here.view(torch.int16).numpy()).view(numpy_dtype("bfloat16"))
-    return np.array(here.numpy())
-
-
-def torch_device(device: str | None) -> str:
-    """Return the device; None means the CPU, and ``cuda`` means torch's current GPU.
-
-    Raises:
-        UnavailableError: torch has no such device.
-    """
-    import torch
-
-    device = device or "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise UnavailableError(
-            f"torch {torch.__version__} has no device {device!r}: {describe(error)}"
-        ) from error
-    return device
-
-
-def device_name(device: str) -> str:
-    """Return the device for the report, with the GPU's name if it is one."""
-    import torch
-
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else ""
-    return f"{device} ({name})" if name else device
