@@ -13,7 +13,7 @@ from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Finding
 
 if TYPE_CHECKING:
-    from adamcore.conformance.checking.subjects import ThirdParty
+    from adamcore.conformance.checking.third_party import ThirdParty
 
 
 def blame_runs_before(subject: ThirdParty, run: Running) -> Finding | None:

@@ -13,7 +13,8 @@ from adamcore.conformance.checking.own_backends import OwnBackend
 from adamcore.conformance.checking.ranks import blame_ranks
 from adamcore.conformance.checking.runs import has_many
 from adamcore.conformance.checking.selection import default_targets, keepings, select_probes
-from adamcore.conformance.checking.subjects import Subject, ThirdParty, Unidentified, own_fault
+from adamcore.conformance.checking.subjects import Subject, own_fault
+from adamcore.conformance.checking.third_party import ThirdParty, Unidentified
 from adamcore.conformance.checking.validate import validate_options, validate_ranks, validate_target
 from adamcore.conformance.errors import SettingError, UsageError
 from adamcore.conformance.probes.clipping import for_clipping

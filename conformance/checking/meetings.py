@@ -19,7 +19,7 @@ from adamcore.conformance.verdict.meetings import Meeting
 from adamcore.conformance.workers.pool import Event, RunEvent, WorkerJob
 
 if TYPE_CHECKING:
-    from adamcore.conformance.checking.subjects import ThirdParty
+    from adamcore.conformance.checking.third_party import ThirdParty
 
 Running = Callable[[WorkerJob], Iterable[Event]]  #: runs a job and yields its events
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from adamcore.conformance.candidates.sharded.layouts import cuts_of, mesh_shape, place_of
 from adamcore.conformance.checking.runs import judge_run
-from adamcore.conformance.checking.subjects import ThirdParty
+from adamcore.conformance.checking.third_party import ThirdParty
 from adamcore.conformance.report.report import Entry
 from adamcore.conformance.rules import SAYS
 from adamcore.conformance.types import Finding, Result, Run, RunKey

@@ -16,7 +16,7 @@ from adamcore.conformance.candidates.adapter.arguments import class_of
 from adamcore.conformance.candidates.targets import made_already, make_candidate
 from adamcore.conformance.checking.check import check, measure_parts
 from adamcore.conformance.checking.selection import select_probes
-from adamcore.conformance.checking.subjects import ThirdParty
+from adamcore.conformance.checking.third_party import ThirdParty
 from adamcore.conformance.checking.validate import validate_options
 from adamcore.conformance.errors import CandidateError, ConformanceError, UnavailableError, UsageError
 from adamcore.conformance.report.report import Entry, Report, environment

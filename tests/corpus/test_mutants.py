@@ -13,7 +13,7 @@ from register import ITEMS, Item
 from adamcore.conformance.anatomy.anatomy import EVERY_EXPERIMENT, anatomy_of
 from adamcore.conformance.anatomy.words.findings import first_finding
 from adamcore.conformance.candidates.targets import make_candidate
-from adamcore.conformance.checking.subjects import ThirdParty
+from adamcore.conformance.checking.third_party import ThirdParty
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.types import Finding
 from adamcore.conformance.workers.worker import try_probe

@@ -30,7 +30,7 @@ from register import ITEMS, Item, library_of  # noqa: E402 - found by the lines 
 
 from adamcore.conformance.candidates.targets import make_candidate  # noqa: E402
 from adamcore.conformance.checking.check import measure_parts  # noqa: E402
-from adamcore.conformance.checking.subjects import ThirdParty  # noqa: E402
+from adamcore.conformance.checking.third_party import ThirdParty  # noqa: E402
 from adamcore.conformance.probes import PROBES  # noqa: E402
 from adamcore.conformance.probes.clipping import for_clipping  # noqa: E402
 from adamcore.conformance.report.report import Entry  # noqa: E402

@@ -13,7 +13,7 @@ from measured_adams import LrVariable
 from adamcore import AXES, Adam
 from adamcore.conformance.candidates.array import ArrayCandidate
 from adamcore.conformance.checking.explain import SEVERAL, explain
-from adamcore.conformance.checking.subjects import ThirdParty
+from adamcore.conformance.checking.third_party import ThirdParty
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.report.report import Entry
 from adamcore.conformance.types import Finding

@@ -15,7 +15,7 @@ from adamcore.conformance import check
 from adamcore.conformance.candidates import CandidateInfo
 from adamcore.conformance.checking import ranks as checking_ranks
 from adamcore.conformance.checking.ranks import blame_ranks
-from adamcore.conformance.checking.subjects import ThirdParty
+from adamcore.conformance.checking.third_party import ThirdParty
 from adamcore.conformance.probes import PROBES as PROBES_BY_NAME
 from adamcore.conformance.report.report import Entry
 from adamcore.conformance.settings import LAYOUTS, Ranks

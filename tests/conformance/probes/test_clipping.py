@@ -12,7 +12,7 @@ import pytest
 from adamcore import Adam
 from adamcore.conformance.candidates.own import OwnCandidate, library_for
 from adamcore.conformance.candidates.targets import make_candidate
-from adamcore.conformance.checking.subjects import ThirdParty
+from adamcore.conformance.checking.third_party import ThirdParty
 from adamcore.conformance.errors import UsageError
 from adamcore.conformance.probes import PROBES
 from adamcore.conformance.probes.clipping import for_clipping, scaled_to
